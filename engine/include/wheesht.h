@@ -1,0 +1,194 @@
+/** wheesht: streaming speech enhancement, one hop at a time.
+ *
+ *  The whole public C interface. The engine never allocates, never prints, keeps no global
+ *  state, and needs nothing but a C11 compiler: no libm, no file reader. A caller fills in a
+ *  `wh_model` (sizes and pointers to packed arrays), gives memory for a stream, and calls
+ *  wh_stream_process() once per hop.
+ *
+ *  All arrays are float32 and belong to the caller; those of the model are only read, may be
+ *  shared between streams and threads, and must outlive every stream made from them. Alignment
+ *  to 64 bytes is recommended for speed and not required.
+ *
+ *  Packed matrices. Columns are padded with zeros to a multiple of WH_LANES. Where the input of
+ *  a matrix is a concatenation [x | h], each part is padded on its own.
+ *  - panels: groups of WH_PANEL_ROWS rows; element (row, col) of a matrix with C padded columns
+ *    is at [row / R][col / L][row % R][col % L], R = WH_PANEL_ROWS, L = WH_LANES; missing rows
+ *    of the last group are zeros.
+ *  - unit blocks: per unit its reset row and its candidate row, interleaved: element (gate, col)
+ *    of unit j is at [j][col / L][gate][col % L], gate 0 = reset, 1 = candidate. A unit is one
+ *    contiguous run of memory, and a unit that is not updated costs no memory traffic.
+ */
+#ifndef WHEESHT_H
+#define WHEESHT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WH_LANES 16        /* partial sums of a dot product, floats per chunk of a packed row */
+#define WH_PANEL_ROWS 8    /* rows per panel */
+#define WH_MAX_WIDTH 4096  /* largest input_size and output_size of a layer */
+#define WH_MAX_LAYERS 64
+
+typedef enum {
+    WH_OK = 0,
+    WH_ERR_NULL,      /* a required pointer is NULL */
+    WH_ERR_FRONT_END, /* win_length, hop_length, n_fft: not 320/160/320 or 512/256/512 */
+    WH_ERR_FEATURES,  /* bins outside the spectrum, or floor outside 1e-20..1 */
+    WH_ERR_MASK,      /* bins outside the spectrum, or not the width of the last layer */
+    WH_ERR_LAYER,     /* kind, sizes, activation or gate of a layer; or the last is no sigmoid */
+    WH_ERR_MEMORY,    /* the memory given is smaller than wh_stream_bytes() */
+    WH_ERR_RANGE,     /* a setting is outside its range */
+    WH_ERR_ISA        /* unknown instruction set, or not usable on this CPU */
+} wh_status;
+
+typedef enum { WH_LINEAR = 0, WH_GRU } wh_kind;
+
+typedef enum { WH_NONE = 0, WH_RELU, WH_PRELU, WH_SIGMOID, WH_TANH } wh_activation;
+
+/* Which units a GRU step recomputes: all; the A with the largest update gate (ties: lowest
+ * index); those whose update gate exceeds a threshold. */
+typedef enum { WH_GATE_NONE = 0, WH_GATE_TOP_A, WH_GATE_THRESHOLD } wh_gate;
+
+/** One layer. Which pointers are set decides the variant of a matrix; those that the kind does
+ *  not use are ignored.
+ *
+ *  WH_LINEAR: y = activation(weight x + bias).
+ *  WH_GRU, z = 1 replaces: with a_g = W_g x + U_g h + b_g for g in z, r,
+ *      c = tanh((W_c x + b_cx) + sigmoid(a_r) (U_c h + b_ch)),
+ *      h' = sigmoid(a_z) c + (1 - sigmoid(a_z)) h for updated units, h' = h for the others.
+ */
+typedef struct {
+    wh_kind kind;
+    int32_t input_size;  /* I, 1..WH_MAX_WIDTH */
+    int32_t output_size; /* units: outputs of a linear layer, H of a GRU; 1..WH_MAX_WIDTH */
+
+    wh_activation activation;  /* linear */
+    float slope;               /* linear with WH_PRELU: factor for negative values */
+    const float *weight_f32;   /* linear: panels, output_size x I */
+    const float *bias;         /* linear: (output_size,); GRU: (4, H), rows z, r, cx, ch */
+
+    wh_gate gate;              /* GRU */
+    const float *z_f32;        /* GRU: panels, H x [I | H] */
+    const float *rc_f32;       /* GRU: unit blocks, H units over [I | H] */
+    const float *threshold;    /* GRU with WH_GATE_THRESHOLD: (H,), logit of the update gate */
+} wh_layer;
+
+/** A model: front end, features, layers in order, mask. Checked by wh_stream_init(). */
+typedef struct {
+    int32_t win_length;     /* samples; 320 or 512 */
+    int32_t hop_length;     /* samples; win_length / 2 */
+    int32_t n_fft;          /* samples; win_length */
+    const float *window;    /* (win_length,): analysis and synthesis; its square overlap-adds to 1 */
+    const float *twiddle;   /* (2 n_fft,): cos, -sin of 2 pi k / n_fft for k = 0..n_fft-1 */
+
+    int32_t first_bin;      /* first bin that the features cover; as many as layers[0] takes */
+    float floor;            /* power added before the logarithm, 1e-20..1 */
+    const float *mean;      /* (layers[0].input_size,): features = (log(|Y|^2 + floor) - mean) scale */
+    const float *scale;     /* (layers[0].input_size,) */
+
+    int32_t mask_first_bin; /* first bin that the mask covers; bins outside take the nearest one */
+    int32_t mask_bins;      /* output_size of the last layer, which is linear with WH_SIGMOID */
+
+    int32_t n_layers;       /* 1..WH_MAX_LAYERS */
+    const wh_layer *layers;
+} wh_model;
+
+typedef struct wh_stream wh_stream;
+
+/** Monotonic time in ticks of the caller's choice. */
+typedef uint64_t (*wh_clock)(void);
+
+/** Return one sentence for a status; never NULL. */
+const char *wh_strerror(wh_status status);
+
+/** Names of the instruction sets usable on this CPU, slowest first, "scalar" always the first;
+ *  NULL for an index past the last. All give bit-identical results. */
+const char *wh_isa_name(int32_t index);
+
+/** Bytes that wh_stream_init() needs for this model, 0 if the model is not valid. */
+size_t wh_stream_bytes(const wh_model *model);
+
+/** Build a stream inside caller memory, with state zero, all units updated and no gain floor.
+ *
+ *  @param mem    at least wh_stream_bytes() bytes, any alignment; must outlive the stream and is
+ *                not freed here
+ *  @param bytes  size of `mem`
+ *  @param model  checked here; must outlive the stream, as must all that it points to
+ *  @param isa    one of wh_isa_name(), or NULL for the fastest
+ *  @param out    set on WH_OK, untouched otherwise
+ *  @return any status
+ */
+wh_status wh_stream_init(void *mem, size_t bytes, const wh_model *model, const char *isa,
+                         wh_stream **out);
+
+/** Copy a stream, state, settings and counters, into other caller memory; the two are then
+ *  independent. Same conditions as wh_stream_init().
+ *  @return WH_OK, WH_ERR_NULL, WH_ERR_MEMORY */
+wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_stream **out);
+
+/** Return to the state after wh_stream_init(): signal, hidden states and counters are zero;
+ *  settings stay. Real-time safe. @return WH_OK, WH_ERR_NULL */
+wh_status wh_stream_reset(wh_stream *s);
+
+/** Enhance one hop.
+ *
+ *  @param in   hop_length samples, linear, full scale = 1.0. A sample that is not finite counts
+ *              as 0, and samples are limited to +-1e6
+ *  @param out  hop_length samples; may be the same pointer as `in`; always finite
+ *  @return WH_OK, WH_ERR_NULL
+ *
+ *  The output is the input enhanced and delayed by win_length - hop_length samples. Real-time
+ *  safe: no allocation, no lock, no I/O, and a bounded run time. One stream must stay in one
+ *  thread at a time; different streams are independent.
+ */
+wh_status wh_stream_process(wh_stream *s, const float *in, float *out);
+
+/** The same, with the updated units given instead of chosen.
+ *  @param given  one byte per unit of every GRU in order, non-zero = update */
+wh_status wh_stream_process_given(wh_stream *s, const float *in, const uint8_t *given, float *out);
+
+/** Set the share of units that layers with WH_GATE_TOP_A update from the next hop on.
+ *  @param percent  above 0, at most 100; A = floor(percent H / 100 + 0.5), at least 1
+ *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE. Real-time safe. */
+wh_status wh_stream_set_update_percent(wh_stream *s, double percent);
+
+/** Set the smallest mask value, 0..1 (linear): limits the attenuation. Real-time safe.
+ *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE */
+wh_status wh_stream_set_min_gain(wh_stream *s, float gain);
+
+/** Set the clock for wh_layer_ticks() and wh_total_ticks(), or NULL (the default): no timing and
+ *  no cost. @return WH_OK, WH_ERR_NULL */
+wh_status wh_stream_set_clock(wh_stream *s, wh_clock clock);
+
+/* What a stream has done since it was built or reset. `s` must not be NULL; `layer` counts from
+ * 0, and a layer that does not exist gives 0. */
+
+/** Name of the instruction set in use. */
+const char *wh_stream_isa(const wh_stream *s);
+/** Hops processed. */
+uint64_t wh_stream_hops(const wh_stream *s);
+/** Multiply-accumulates of matrix work that were executed, counted beside each product. */
+uint64_t wh_stream_macs(const wh_stream *s, int32_t layer);
+/** Units updated, summed over hops; 0 for a linear layer. */
+uint64_t wh_stream_updated(const wh_stream *s, int32_t layer);
+/** Ticks spent in a layer, and in wh_stream_process() as a whole, while a clock was set. */
+uint64_t wh_stream_layer_ticks(const wh_stream *s, int32_t layer);
+uint64_t wh_stream_total_ticks(const wh_stream *s);
+/** Hidden state of a GRU, (H,); NULL for a linear layer. Valid until the next call with `s`. */
+const float *wh_stream_hidden(const wh_stream *s, int32_t layer);
+/** Units that the last hop updated, one byte each, (H,); NULL for a linear layer. */
+const uint8_t *wh_stream_selected(const wh_stream *s, int32_t layer);
+/** Mask of the last hop as applied, (mask_bins,). */
+const float *wh_stream_mask(const wh_stream *s);
+/** Mean of the highest eighth (at least one) of the mask's bins in the last hop, 0..1. */
+float wh_stream_top_gain(const wh_stream *s);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

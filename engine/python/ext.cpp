@@ -1,0 +1,393 @@
+// The Python extension: owns memory, checks what Python hands over, frees the interpreter lock.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "wheesht.h"
+
+namespace nb = nanobind;
+
+using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using FloatRows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using ByteRows = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using FloatsOut = nb::ndarray<nb::numpy, float, nb::ndim<1>>;
+using BytesOut = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
+
+namespace {
+
+constexpr size_t kPage = 4096;
+
+[[noreturn]] void refuse(const std::string &where, const std::string &what)
+{
+    throw nb::value_error((where + ": " + what).c_str());
+}
+
+void check(wh_status status, const char *where)
+{
+    if (status != WH_OK) refuse(where, wh_strerror(status));
+}
+
+void need_size(size_t got, size_t needed, const char *what)
+{
+    if (got != needed)
+        refuse(what, "got " + std::to_string(got) + " numbers, needs " + std::to_string(needed));
+}
+
+size_t padded(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+struct Free {
+    void operator()(void *p) const noexcept { std::free(p); }
+};
+template <class T> using Block = std::unique_ptr<T[], Free>;
+
+template <class T> Block<T> allocate(size_t count)
+{
+    void *p = std::aligned_alloc(kPage, padded(count * sizeof(T) + 1, kPage));
+    if (!p) throw std::bad_alloc();
+    return Block<T>(static_cast<T *>(p));
+}
+
+template <class T> nb::ndarray<nb::numpy, T, nb::ndim<1>> give(Block<T> block, size_t count)
+{
+    T *data = block.release();
+    nb::capsule owner(data, [](void *p) noexcept { std::free(p); });
+    return nb::ndarray<nb::numpy, T, nb::ndim<1>>(data, {count}, owner);
+}
+
+template <class E> E named(const std::string &name, const char *const *names, int count,
+                           const char *where)
+{
+    for (int i = 0; i < count; ++i)
+        if (name == names[i]) return static_cast<E>(i);
+    refuse(where, "unknown name '" + name + "'");
+}
+
+const char *const kActivations[] = {"none", "relu", "prelu", "sigmoid", "tanh"};
+const char *const kGates[] = {"none", "top_a", "threshold"};
+
+uint64_t now_nanoseconds()
+{
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
+int32_t width(long long n, const char *where)
+{
+    if (n < 1 || n > WH_MAX_WIDTH)
+        refuse(where, "got " + std::to_string(n) + ", needs 1 to " + std::to_string(WH_MAX_WIDTH));
+    return static_cast<int32_t>(n);
+}
+
+}  // namespace
+
+// A model description and aligned copies of its arrays. Fixed once a stream uses it.
+class Model {
+public:
+    Model(int32_t win_length, int32_t hop_length, int32_t n_fft, Floats window, Floats twiddle,
+          int32_t first_bin, float floor, Floats mean, Floats scale, int32_t mask_first_bin,
+          int32_t mask_bins)
+    {
+        if (win_length < 1 || n_fft < 1) check(WH_ERR_FRONT_END, "Model");
+        need_size(window.size(), static_cast<size_t>(win_length), "window");
+        need_size(twiddle.size(), 2 * static_cast<size_t>(n_fft), "twiddle");
+        need_size(scale.size(), mean.size(), "scale");
+        n_features_ = mean.size();
+        description_ = wh_model{win_length, hop_length, n_fft, keep(window), keep(twiddle), first_bin,
+                        floor, keep(mean), keep(scale), mask_first_bin, mask_bins, 0, nullptr};
+    }
+
+    Model(const Model &) = delete;
+    Model &operator=(const Model &) = delete;
+
+    void add_linear(long long input_size, long long output_size, Floats weight, Floats bias,
+                    const std::string &activation, float slope)
+    {
+        wh_layer layer{};
+        layer.kind = WH_LINEAR;
+        layer.input_size = width(input_size, "input_size");
+        layer.output_size = width(output_size, "output_size");
+        layer.activation = named<wh_activation>(activation, kActivations, 5, "activation");
+        layer.slope = slope;
+        need_size(weight.size(), panel_size(layer.output_size, chunks(layer.input_size)), "weight");
+        need_size(bias.size(), static_cast<size_t>(output_size), "bias");
+        layer.weight_f32 = keep(weight);
+        layer.bias = keep(bias);
+        append(layer);
+    }
+
+    void add_gru(long long input_size, long long hidden_size, Floats z, Floats rc, FloatRows bias,
+                 const std::string &gate, std::optional<Floats> threshold)
+    {
+        wh_layer layer{};
+        layer.kind = WH_GRU;
+        layer.input_size = width(input_size, "input_size");
+        layer.output_size = width(hidden_size, "hidden_size");
+        layer.gate = named<wh_gate>(gate, kGates, 3, "gate");
+        const size_t n = static_cast<size_t>(hidden_size);
+        const size_t columns = chunks(layer.input_size) + chunks(layer.output_size);
+        need_size(z.size(), panel_size(layer.output_size, columns), "z");
+        need_size(rc.size(), 2 * n * columns, "rc");
+        if (bias.shape(0) != 4) refuse("bias", "needs 4 rows: z, r, c of x, c of h");
+        need_size(bias.shape(1), n, "bias rows");
+        layer.z_f32 = keep(z);
+        layer.rc_f32 = keep(rc);
+        layer.bias = keep(bias);
+        if (threshold) {
+            need_size(threshold->size(), n, "threshold");
+            layer.threshold = keep(*threshold);
+        }
+        append(layer);
+    }
+
+    const wh_model *freeze()
+    {
+        frozen_ = true;
+        if (!layers_.empty())
+            need_size(n_features_, static_cast<size_t>(layers_[0].input_size), "mean");
+        description_.n_layers = static_cast<int32_t>(layers_.size());
+        description_.layers = layers_.data();
+        return &description_;
+    }
+
+    const std::vector<wh_layer> &layers() const { return layers_; }
+    const wh_model &description() const { return description_; }
+
+private:
+    static size_t chunks(int32_t n) { return padded(static_cast<size_t>(n), WH_LANES); }
+    static size_t panel_size(int32_t rows, size_t columns)
+    {
+        return padded(static_cast<size_t>(rows), WH_PANEL_ROWS) * columns;
+    }
+
+    template <class Array> const float *keep(const Array &array)
+    {
+        arrays_.push_back(allocate<float>(array.size()));
+        std::memcpy(arrays_.back().get(), array.data(), array.size() * sizeof(float));
+        return arrays_.back().get();
+    }
+
+    void append(const wh_layer &layer)
+    {
+        if (frozen_) throw std::runtime_error("Model: a stream uses it, so no layer can be added");
+        if (layers_.size() >= WH_MAX_LAYERS) check(WH_ERR_LAYER, "Model");
+        layers_.push_back(layer);
+    }
+
+    wh_model description_{};
+    std::vector<wh_layer> layers_;
+    std::vector<Block<float>> arrays_;
+    size_t n_features_ = 0;
+    bool frozen_ = false;
+};
+
+// One stream in memory of its own. Calls from two threads at once are refused, not mixed up.
+class Stream {
+public:
+    Stream(std::shared_ptr<Model> model, const std::string &isa) : model_(std::move(model))
+    {
+        const wh_model *description = model_->freeze();
+        bytes_ = wh_stream_bytes(description);
+        memory_ = allocate<char>(bytes_);
+        check(wh_stream_init(memory_.get(), bytes_, description, isa.empty() ? nullptr : isa.c_str(),
+                             &stream_), "Stream");
+        for (const wh_layer &layer : model_->layers())
+            if (layer.kind == WH_GRU) units_ += static_cast<size_t>(layer.output_size);
+    }
+
+    std::unique_ptr<Stream> clone()
+    {
+        Busy busy(*this);
+        std::unique_ptr<Stream> copy(new Stream());
+        copy->model_ = model_;
+        copy->bytes_ = bytes_;
+        copy->units_ = units_;
+        copy->memory_ = allocate<char>(bytes_);
+        check(wh_stream_clone(copy->memory_.get(), bytes_, stream_, &copy->stream_), "clone");
+        return copy;
+    }
+
+    std::pair<FloatsOut, FloatsOut> process(Floats x) { return run(x, nullptr); }
+
+    std::pair<FloatsOut, FloatsOut> process_given(Floats x, ByteRows masks)
+    {
+        if (masks.shape(1) != units_ || masks.shape(0) * hop() != x.size())
+            refuse("masks", "needs one row per hop and " + std::to_string(units_) + " columns");
+        return run(x, masks.data());
+    }
+
+    void reset() { Busy busy(*this); check(wh_stream_reset(stream_), "reset"); }
+    void set_update_percent(double percent)
+    {
+        Busy busy(*this);
+        check(wh_stream_set_update_percent(stream_, percent), "update_percent");
+    }
+    void set_min_gain(float gain)
+    {
+        Busy busy(*this);
+        check(wh_stream_set_min_gain(stream_, gain), "min_gain");
+    }
+    void set_profiling(bool on)
+    {
+        Busy busy(*this);
+        check(wh_stream_set_clock(stream_, on ? now_nanoseconds : nullptr), "profiling");
+    }
+
+    BytesOut selected()
+    {
+        return collect<uint8_t>([this](int32_t i) { return wh_stream_selected(stream_, i); });
+    }
+    FloatsOut hidden()
+    {
+        return collect<float>([this](int32_t i) { return wh_stream_hidden(stream_, i); });
+    }
+    FloatsOut mask()
+    {
+        const size_t n = static_cast<size_t>(model_->description().mask_bins);
+        Block<float> out = allocate<float>(n);
+        std::memcpy(out.get(), wh_stream_mask(stream_), n * sizeof(float));
+        return give(std::move(out), n);
+    }
+
+    std::vector<uint64_t> executed_macs() const { return per_layer(wh_stream_macs, false); }
+    std::vector<uint64_t> updated_units() const { return per_layer(wh_stream_updated, true); }
+    std::vector<uint64_t> layer_nanoseconds() const
+    {
+        return per_layer(wh_stream_layer_ticks, false);
+    }
+    uint64_t total_nanoseconds() const { return wh_stream_total_ticks(stream_); }
+    uint64_t hops() const { return wh_stream_hops(stream_); }
+    std::string isa() const { return wh_stream_isa(stream_); }
+    size_t bytes() const { return bytes_; }
+
+private:
+    struct Busy {
+        explicit Busy(Stream &s) : stream(s)
+        {
+            if (stream.busy_.test_and_set(std::memory_order_acquire))
+                throw std::runtime_error("Stream: in use by another thread; give each its own");
+        }
+        ~Busy() { stream.busy_.clear(std::memory_order_release); }
+        Stream &stream;
+    };
+
+    Stream() = default;
+    size_t hop() const { return static_cast<size_t>(model_->description().hop_length); }
+
+    std::pair<FloatsOut, FloatsOut> run(const Floats &x, const uint8_t *given)
+    {
+        const size_t n = x.size() / hop();
+        if (n * hop() != x.size())
+            refuse("x", "got " + std::to_string(x.size()) + " samples, needs a multiple of " +
+                        std::to_string(hop()));
+        Block<float> y = allocate<float>(x.size()), top_gain = allocate<float>(n);
+        {
+            Busy busy(*this);
+            nb::gil_scoped_release unlocked;
+            for (size_t t = 0; t < n; ++t) {
+                const float *in = x.data() + t * hop();
+                float *out = y.get() + t * hop();
+                if (given)
+                    wh_stream_process_given(stream_, in, given + t * units_, out);
+                else
+                    wh_stream_process(stream_, in, out);
+                top_gain[t] = wh_stream_top_gain(stream_);
+            }
+        }
+        return {give(std::move(y), x.size()), give(std::move(top_gain), n)};
+    }
+
+    template <class T, class Get> nb::ndarray<nb::numpy, T, nb::ndim<1>> collect(Get get)
+    {
+        Busy busy(*this);
+        Block<T> out = allocate<T>(units_);
+        size_t at = 0;
+        for (size_t i = 0; i < model_->layers().size(); ++i)
+            if (const T *part = get(static_cast<int32_t>(i))) {
+                const size_t n = static_cast<size_t>(model_->layers()[i].output_size);
+                std::memcpy(out.get() + at, part, n * sizeof(T));
+                at += n;
+            }
+        return give(std::move(out), units_);
+    }
+
+    template <class Get> std::vector<uint64_t> per_layer(Get get, bool recurrent_only) const
+    {
+        std::vector<uint64_t> values;
+        for (size_t i = 0; i < model_->layers().size(); ++i)
+            if (!recurrent_only || model_->layers()[i].kind == WH_GRU)
+                values.push_back(get(stream_, static_cast<int32_t>(i)));
+        return values;
+    }
+
+    std::shared_ptr<Model> model_;
+    Block<char> memory_;
+    size_t bytes_ = 0, units_ = 0;
+    wh_stream *stream_ = nullptr;
+    std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+};
+
+static std::vector<std::string> isa_names()
+{
+    std::vector<std::string> names;
+    for (int32_t i = 0; wh_isa_name(i); ++i) names.emplace_back(wh_isa_name(i));
+    return names;
+}
+
+NB_MODULE(_ext, m)
+{
+    m.attr("LANES") = WH_LANES;
+    m.attr("PANEL_ROWS") = WH_PANEL_ROWS;
+    m.def("isa_names", &isa_names);
+
+    nb::class_<Model>(m, "Model")
+        .def(nb::init<int32_t, int32_t, int32_t, Floats, Floats, int32_t, float, Floats, Floats,
+                      int32_t, int32_t>(),
+             nb::arg("win_length"), nb::arg("hop_length"), nb::arg("n_fft"),
+             nb::arg("window").noconvert(), nb::arg("twiddle").noconvert(), nb::arg("first_bin"),
+             nb::arg("floor"), nb::arg("mean").noconvert(), nb::arg("scale").noconvert(),
+             nb::arg("mask_first_bin"), nb::arg("mask_bins"))
+        .def("add_linear", &Model::add_linear, nb::arg("input_size"), nb::arg("output_size"),
+             nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"),
+             nb::arg("slope") = 0.0f)
+        .def("add_gru", &Model::add_gru, nb::arg("input_size"), nb::arg("hidden_size"),
+             nb::arg("z").noconvert(), nb::arg("rc").noconvert(), nb::arg("bias").noconvert(),
+             nb::arg("gate"), nb::arg("threshold").noconvert() = nb::none());
+
+    nb::class_<Stream>(m, "Stream")
+        .def(nb::init<std::shared_ptr<Model>, const std::string &>(), nb::arg("model"),
+             nb::arg("isa") = "")
+        .def("process", &Stream::process, nb::arg("x").noconvert())
+        .def("process_given", &Stream::process_given, nb::arg("x").noconvert(),
+             nb::arg("masks").noconvert())
+        .def("selected", &Stream::selected)
+        .def("hidden", &Stream::hidden)
+        .def("mask", &Stream::mask)
+        .def("reset", &Stream::reset)
+        .def("clone", &Stream::clone)
+        .def("set_update_percent", &Stream::set_update_percent, nb::arg("percent"))
+        .def("set_min_gain", &Stream::set_min_gain, nb::arg("gain"))
+        .def("set_profiling", &Stream::set_profiling, nb::arg("on"))
+        .def("executed_macs", &Stream::executed_macs)
+        .def("updated_units", &Stream::updated_units)
+        .def("layer_nanoseconds", &Stream::layer_nanoseconds)
+        .def("total_nanoseconds", &Stream::total_nanoseconds)
+        .def("hops", &Stream::hops)
+        .def_prop_ro("isa", &Stream::isa)
+        .def_prop_ro("bytes", &Stream::bytes);
+}

@@ -1,0 +1,46 @@
+/* What the files of the engine share: the stream's layout and the stages of a hop. */
+#ifndef WH_INTERNAL_H
+#define WH_INTERNAL_H
+
+#include "kernels/kernels.h"
+#include "wheesht.h"
+
+/* State, scratch and counters of one layer; the arrays lie in the stream's memory. */
+typedef struct {
+    float *input;       /* padded input; for a GRU [x | h], each part padded on its own */
+    float *hidden;      /* GRU: the h part of `input` */
+    uint8_t *selected;  /* GRU: (H,), 1 = updated in the last hop */
+    uint64_t macs, updated, ticks;
+} layer_state;
+
+/* Buffers that every layer may use and none keeps. */
+typedef struct {
+    float *pre_z, *z, *r, *cx, *ch, *h; /* widest GRU each, padded */
+    int32_t *units, *keys;
+    float *frame, *fft;                 /* (n_fft,), wh_fft_scratch(n_fft) */
+    float *re, *im, *gain;              /* spectrum and its gain, n_bins each, padded */
+} scratch;
+
+/* At the start of the stream's memory; everything else follows it. */
+struct wh_stream {
+    const wh_model *model;
+    const wh_kernels *kernels;
+    size_t bytes;        /* from this struct to the end of the last array */
+    layer_state *layers;
+    float *previous;     /* last hop of input, (hop_length,) */
+    float *overlap;      /* second half of the last synthesised frame, (hop_length,) */
+    float *mask;         /* (mask_bins,), padded */
+    scratch work;
+    double update_percent;
+    float min_gain;
+    wh_clock clock;
+    uint64_t hops, total_ticks;
+};
+
+/* First problem of a model description, or WH_OK. */
+wh_status wh_model_check(const wh_model *m);
+
+/* Runs layer `i` from its `input` to `y`; `given` (H bytes) replaces the gate unless NULL. */
+void wh_layer_run(wh_stream *s, int32_t i, const uint8_t *given, float *y);
+
+#endif

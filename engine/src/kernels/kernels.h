@@ -1,0 +1,71 @@
+/* The kernel table: everything that has one version per instruction set.
+ *
+ * All versions are bit-identical. That rests on three rules: a dot product is defined below in
+ * full, order included; products and sums are rounded separately (-ffp-contract=off); the
+ * element-wise functions are the same C source in every version.
+ *
+ * Dot product of a packed row: WH_LANES partial sums, each starting at 0, lane k adding the
+ * products of the columns with col % WH_LANES == k in ascending order; then the partial sums are
+ * folded, k with k + 8, then k with k + 4, k + 2, k + 1. Every row is computed by itself, so its
+ * value does not depend on which other rows are computed in the same call.
+ */
+#ifndef WH_KERNELS_H
+#define WH_KERNELS_H
+
+#include <stdint.h>
+
+#include "wheesht.h"
+
+/* Columns padded to whole chunks. */
+static inline int32_t wh_padded(int32_t n)
+{
+    return (n + WH_LANES - 1) / WH_LANES * WH_LANES;
+}
+
+/* The reset and candidate rows of a GRU with H units, inputs padded to whole chunks. */
+typedef struct {
+    const float *blocks; /* unit blocks */
+    const float *bias;   /* (4, H), rows z, r, cx, ch */
+    int32_t n, x_cols, h_cols;
+} wh_unit_rows;
+
+/* Pre-activations of listed units: of r, and of c its x part and its h part. */
+typedef struct {
+    float *r, *cx, *ch;
+} wh_unit_sums;
+
+typedef struct {
+    const char *name;
+
+    /* y[rows] = W x + bias. W: panels; x: `cols` floats, a multiple of WH_LANES. */
+    void (*f32_gemv_panels)(float *y, const float *w, const float *bias, const float *x,
+                            int32_t rows, int32_t cols);
+
+    /* For k in 0..count-1 and unit j = units[k], ascending, with v = [x | h] of x_cols + h_cols
+     * floats: r[k] = R_j v + bias, cx[k] = C_j[x part] x + bias, ch[k] = C_j[h part] h + bias. */
+    void (*f32_gemv_units)(wh_unit_sums y, const wh_unit_rows *rows, const float *v,
+                           const int32_t *units, int32_t count);
+
+    /* Write the indices of the `a` largest of v[n] to `units` in ascending order; of equal values
+     * the lowest index wins, and -0 equals 0. 1 <= a < n; units and keys have room for n. */
+    void (*f32_top_a)(int32_t *units, int32_t *keys, const float *v, int32_t n, int32_t a);
+
+    /* Element-wise, in place; finite for every input, NaN included (log: for inputs >= 1e-37). */
+    void (*f32_sigmoid)(float *v, int32_t n);
+    void (*f32_tanh)(float *v, int32_t n);
+    void (*f32_log)(float *v, int32_t n);
+} wh_kernels;
+
+extern const wh_kernels wh_kernels_scalar;
+#if defined(__x86_64__)
+extern const wh_kernels wh_kernels_sse2;
+extern const wh_kernels wh_kernels_avx2;
+extern const wh_kernels wh_kernels_avx512;
+#elif defined(__aarch64__)
+extern const wh_kernels wh_kernels_neon;
+#endif
+
+/* Table of that name if this CPU can run it, the fastest for NULL; NULL if there is none. */
+const wh_kernels *wh_kernels_find(const char *name);
+
+#endif

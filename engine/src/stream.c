@@ -1,0 +1,170 @@
+/* A stream: its memory and its settings. */
+#include <string.h>
+
+#include "fft.h"
+#include "internal.h"
+
+enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector */
+
+/* Hands out aligned pieces of memory; with base 0 it only adds up the sizes. */
+typedef struct {
+    uintptr_t base;
+    size_t used;
+} arena;
+
+static void *take(arena *a, size_t count, size_t size)
+{
+    void *piece = a->base ? (void *)(a->base + a->used) : NULL;
+    a->used += (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return piece;
+}
+
+static float *take_floats(arena *a, int32_t count)
+{
+    return take(a, (size_t)wh_padded(count), sizeof(float));
+}
+
+static void place_scratch(arena *a, const wh_model *m, scratch *w)
+{
+    const int32_t n_bins = m->n_fft / 2 + 1;
+    int32_t widest = 1;
+    for (int32_t i = 0; i < m->n_layers; ++i)
+        if (m->layers[i].kind == WH_GRU && m->layers[i].output_size > widest)
+            widest = m->layers[i].output_size;
+    float **const wide[] = {&w->pre_z, &w->z, &w->r, &w->cx, &w->ch, &w->h};
+    for (size_t k = 0; k < sizeof wide / sizeof wide[0]; ++k) *wide[k] = take_floats(a, widest);
+    w->units = take(a, (size_t)widest, sizeof(int32_t));
+    w->keys = take(a, (size_t)widest, sizeof(int32_t));
+    w->frame = take_floats(a, m->n_fft);
+    w->fft = take_floats(a, wh_fft_scratch(m->n_fft));
+    w->re = take_floats(a, n_bins);
+    w->im = take_floats(a, n_bins);
+    w->gain = take_floats(a, n_bins);
+}
+
+/* Fills in all pointers of `s` (its model and layers must be set when the arena is real). */
+static void place(arena *a, const wh_model *m, wh_stream *s)
+{
+    layer_state unused, *layers = take(a, (size_t)m->n_layers, sizeof(layer_state));
+    s->layers = layers;
+    for (int32_t i = 0; i < m->n_layers; ++i) {
+        const wh_layer *la = &m->layers[i];
+        layer_state *state = layers ? &layers[i] : &unused;
+        const int32_t x_cols = wh_padded(la->input_size), n = la->output_size;
+        const int32_t is_gru = la->kind == WH_GRU;
+        state->input = take_floats(a, x_cols + (is_gru ? n : 0));
+        state->hidden = is_gru && layers ? state->input + x_cols : NULL;
+        state->selected = is_gru ? take(a, (size_t)n, 1) : NULL;
+    }
+    s->previous = take_floats(a, m->hop_length);
+    s->overlap = take_floats(a, m->hop_length);
+    s->mask = take_floats(a, m->mask_bins);
+    place_scratch(a, m, &s->work);
+}
+
+/* Bytes of a stream from its aligned start to its end. */
+static size_t stream_size(const wh_model *m)
+{
+    wh_stream unused;
+    arena a = {0, 0};
+    take(&a, 1, sizeof(wh_stream));
+    place(&a, m, &unused);
+    return a.used;
+}
+
+static void *align(void *mem)
+{
+    return (void *)(((uintptr_t)mem + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+}
+
+size_t wh_stream_bytes(const wh_model *model)
+{
+    return wh_model_check(model) == WH_OK ? stream_size(model) + ALIGNMENT - 1 : 0;
+}
+
+/* Lays a stream out in memory that is large enough; everything but its layout is zero. */
+static wh_stream *lay_out(void *mem, const wh_model *model, size_t size)
+{
+    wh_stream *s = align(mem);
+    memset(s, 0, size);
+    arena a = {(uintptr_t)s, 0};
+    take(&a, 1, sizeof(wh_stream));
+    place(&a, model, s);
+    s->model = model;
+    s->bytes = size;
+    return s;
+}
+
+wh_status wh_stream_init(void *mem, size_t bytes, const wh_model *model, const char *isa,
+                         wh_stream **out)
+{
+    if (!mem || !out) return WH_ERR_NULL;
+    const wh_status status = wh_model_check(model);
+    if (status != WH_OK) return status;
+    const wh_kernels *kernels = wh_kernels_find(isa);
+    if (!kernels) return WH_ERR_ISA;
+    const size_t size = stream_size(model);
+    if (bytes < size + ALIGNMENT - 1) return WH_ERR_MEMORY;
+    wh_stream *s = lay_out(mem, model, size);
+    s->kernels = kernels;
+    s->update_percent = 100.0;
+    *out = s;
+    return WH_OK;
+}
+
+wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_stream **out)
+{
+    if (!mem || !source || !out) return WH_ERR_NULL;
+    if (bytes < source->bytes + ALIGNMENT - 1) return WH_ERR_MEMORY;
+    wh_stream *s = lay_out(mem, source->model, source->bytes);
+    s->kernels = source->kernels;
+    s->update_percent = source->update_percent;
+    s->min_gain = source->min_gain;
+    s->clock = source->clock;
+    s->hops = source->hops;
+    s->total_ticks = source->total_ticks;
+    for (int32_t i = 0; i < s->model->n_layers; ++i) {
+        s->layers[i].macs = source->layers[i].macs;
+        s->layers[i].updated = source->layers[i].updated;
+        s->layers[i].ticks = source->layers[i].ticks;
+    }
+    /* Everything behind the layer table is plain numbers in the same order. */
+    const size_t start = (size_t)((const char *)source->layers[0].input - (const char *)source);
+    memcpy((char *)s + start, (const char *)source + start, source->bytes - start);
+    *out = s;
+    return WH_OK;
+}
+
+wh_status wh_stream_reset(wh_stream *s)
+{
+    if (!s) return WH_ERR_NULL;
+    const size_t start = (size_t)((char *)s->layers[0].input - (char *)s);
+    memset((char *)s + start, 0, s->bytes - start);
+    for (int32_t i = 0; i < s->model->n_layers; ++i)
+        s->layers[i].macs = s->layers[i].updated = s->layers[i].ticks = 0;
+    s->hops = s->total_ticks = 0;
+    return WH_OK;
+}
+
+wh_status wh_stream_set_update_percent(wh_stream *s, double percent)
+{
+    if (!s) return WH_ERR_NULL;
+    if (!(percent > 0.0 && percent <= 100.0)) return WH_ERR_RANGE;
+    s->update_percent = percent;
+    return WH_OK;
+}
+
+wh_status wh_stream_set_min_gain(wh_stream *s, float gain)
+{
+    if (!s) return WH_ERR_NULL;
+    if (!(gain >= 0.0f && gain <= 1.0f)) return WH_ERR_RANGE;
+    s->min_gain = gain;
+    return WH_OK;
+}
+
+wh_status wh_stream_set_clock(wh_stream *s, wh_clock clock)
+{
+    if (!s) return WH_ERR_NULL;
+    s->clock = clock;
+    return WH_OK;
+}

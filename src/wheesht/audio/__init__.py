@@ -1,0 +1,1 @@
+"""Samples, sample rates, audio files and pipes."""

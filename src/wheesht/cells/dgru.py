@@ -1,0 +1,87 @@
+"""D-GRU: a GRU that recomputes only the units whose update gate asks for it."""
+
+import torch
+from torch import Tensor, nn
+
+from wheesht.cells.base import State
+from wheesht.cells.controllers import Everyone, Threshold, TopA
+from wheesht.cells.dgrnn import select
+from wheesht.cells.gru import GRU
+from wheesht.cells.kernels.dgru_sequence import dgru_sequence, has_native_steps
+
+
+class DGRU(GRU):
+    """GRU behind a select gate on its own update gate; no extra parameters.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        I and H.
+    controller : TopA, Threshold or Everyone, optional
+        Default `TopA` at 100 percent, which equals the plain GRU.
+
+    Notes
+    -----
+    `forward` runs the native training steps for float32 on a CPU and the step in a loop
+    otherwise; both give the same values. Equations G1 to G5 of docs/equations.md; D-GRU paper
+    (arXiv 2408.12425), sections 2 and 3.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        controller: TopA | Threshold | Everyone | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size)
+        self.controller = TopA() if controller is None else controller
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Advance by one frame; the state also holds this frame's ``update_mask`` (B, H)."""
+        h, mask = select(self, self.controller, None, x, state["h"])
+        return h, {"h": h, "update_mask": mask}
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run over ``x`` (B, T, I); return (B, T, H) and the state after the last frame."""
+        if x.shape[1] == 0 or not has_native_steps(x):
+            return self.loop(x, state)
+        h_0 = (state or self.initial_state(x.shape[0]))["h"]
+        gates_x = nn.functional.linear(x.transpose(0, 1), self.w_x, self.b_x)  # (T, B, 3H)
+        selected, limit = self._selection()
+        h, mask = dgru_sequence(gates_x, self.w_h, self.b_h, h_0, selected, limit)
+        return h.transpose(0, 1), {"h": h[-1], "update_mask": mask[-1].to(x.dtype)}
+
+    def _selection(self) -> tuple[int, Tensor | None]:
+        """Return A and the per-unit limit (H,) that the native steps need."""
+        if isinstance(self.controller, Threshold):
+            return self.hidden_size, self.controller.limit()
+        if isinstance(self.controller, TopA):
+            return self.controller.selected(self.hidden_size), None
+        return self.hidden_size, None
+
+
+def from_torch_gru(gru: nn.GRU, controller: TopA | Threshold | Everyone | None = None) -> DGRU:
+    """Convert a one-layer, one-direction `torch.nn.GRU` to the paper's sense of z.
+
+    Torch's z keeps where ours replaces, so the rows of z change their sign; the order r, z, c is
+    the same.
+
+    Parameters
+    ----------
+    gru : torch.nn.GRU
+        One layer, one direction, with biases.
+
+    Returns
+    -------
+    DGRU
+        Float type and device of `gru`; equal to it with every unit updated.
+    """
+    cell = DGRU(gru.input_size, gru.hidden_size, controller)
+    rows_of_z = slice(gru.hidden_size, 2 * gru.hidden_size)
+    pairs = {"w_x": "weight_ih_l0", "w_h": "weight_hh_l0", "b_x": "bias_ih_l0", "b_h": "bias_hh_l0"}
+    with torch.no_grad():
+        for ours, theirs in pairs.items():
+            tensor = getattr(gru, theirs).detach().clone()
+            tensor[rows_of_z].neg_()
+            setattr(cell, ours, nn.Parameter(tensor))
+    return cell

@@ -1,0 +1,1 @@
+"""Faster equals of a cell's step loop, for training."""

@@ -1,0 +1,90 @@
+"""A D-GRU over a whole sequence on the CPU: matrix products by torch, the rest native.
+
+The backward pass is written out instead of recorded, so that the weight gradients of all steps
+are one matrix product. Its slow twin is the step in a loop (`wheesht.cells.base.Cell.loop`).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wheesht.cells.kernels._steps import Sequence
+
+
+def has_native_steps(x: Tensor) -> bool:
+    """Tell whether the native steps cover this tensor: float32 in main memory."""
+    return x.dtype == torch.float32 and x.device.type == "cpu"
+
+
+def dgru_sequence(
+    gates_x: Tensor, w_h: Tensor, b_h: Tensor, h_0: Tensor, selected: int, limit: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Run a D-GRU whose input products are already made.
+
+    Parameters
+    ----------
+    gates_x : Tensor, shape (T, B, 3H)
+        ``w_x x + b_x``, gates stacked r, z, c.
+    w_h : Tensor, shape (3H, H)
+    b_h : Tensor, shape (3H,)
+    h_0 : Tensor, shape (B, H)
+    selected : int
+        A: units updated per step and row; ignored when `limit` is given.
+    limit : Tensor, shape (H,), or None
+        Threshold on the pre-activation of z.
+
+    Returns
+    -------
+    h : Tensor, shape (T, B, H)
+    update_mask : Tensor of uint8, shape (T, B, H)
+    """
+    return _DGRUSequence.apply(gates_x, w_h, b_h, h_0, selected, limit)
+
+
+class _DGRUSequence(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        gates_x: Tensor,
+        w_h: Tensor,
+        b_h: Tensor,
+        h_0: Tensor,
+        selected: int,
+        limit: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        steps, batch, rows = gates_x.shape
+        hidden = rows // 3
+        gates_x = gates_x.contiguous()
+        h = gates_x.new_empty(steps + 1, batch, hidden)
+        h[0] = h_0
+        gates_h = gates_x.new_empty(batch, rows)
+        saved = gates_x.new_empty(steps, batch, 4 * hidden)
+        mask = torch.empty(steps, batch, hidden, dtype=torch.uint8)
+        sequence = Sequence(gates_x.detach(), gates_h, h, saved, mask, selected, limit)
+        w_transposed = w_h.detach().t().contiguous()  # (H, 3H): faster than a transposed view
+        bias = b_h.detach()
+        for t, h_t in enumerate(h.unbind(0)[:-1]):
+            torch.addmm(bias, h_t, w_transposed, out=gates_h)
+            sequence.forward(t)
+        ctx.sequence = sequence
+        ctx.mark_non_differentiable(mask)
+        ctx.save_for_backward(w_h, h)
+        return h[1:], mask
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_h: Tensor, _grad_mask: Tensor) -> tuple[Tensor | None, ...]:
+        w_h, h = ctx.saved_tensors
+        steps, batch, hidden = grad_h.shape
+        grad_h = grad_h.contiguous()
+        carry = grad_h.new_zeros(batch, hidden)
+        grad_gates_x = grad_h.new_empty(steps, batch, 3 * hidden)
+        grad_gates_h = grad_h.new_empty(steps, batch, 3 * hidden)
+        per_step = grad_gates_h.unbind(0)
+        for t in range(steps - 1, -1, -1):
+            ctx.sequence.backward(t, grad_h, carry, grad_gates_x, grad_gates_h)
+            carry.addmm_(per_step[t], w_h)
+        flat = grad_gates_h.view(-1, 3 * hidden)
+        grad_w_h = flat.t() @ h[:-1].reshape(-1, hidden)
+        return grad_gates_x, grad_w_h, flat.sum(0), carry, None, None

@@ -1,0 +1,124 @@
+"""`wheesht enhance`: noisy files in, enhanced files out."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from wheesht.audio.opening import STANDARD, RawFormat
+from wheesht.audio.pcm import PCM_FORMATS
+from wheesht.audio.rates import MAX_RATE, MIN_RATE
+from wheesht.cli._plan import Job, plan_jobs
+from wheesht.cli._run import (
+    How,
+    Outcome,
+    run_many,
+    run_one,
+    tidy_on_termination,
+    worker_count,
+)
+from wheesht.engine.files import FileReport, Settings
+from wheesht.engine.stream import MAX_CHANNELS
+
+
+@click.command(short_help="Enhance audio files, folders or a pipe.")
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="OUT", help="File, folder, or - for standard output.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option("--model", default="default", show_default=True, help="Shipped name or bundle.")
+@click.option(
+    "--update-percent", type=float, metavar="P", help="Share of units updated per step, percent."
+)
+@click.option("--strength", type=float, metavar="DB", help="Attenuate at most so much, dB.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Processes for many files; 0 takes all cores.",
+)
+@click.option("--raw", type=click.Choice(list(PCM_FORMATS)), help="Input has no header: coding.")
+@click.option("--rate", type=click.IntRange(MIN_RATE, MAX_RATE), help="With --raw: Hz.")
+@click.option("--channels", type=click.IntRange(1, MAX_CHANNELS), help="With --raw: channels.")
+@click.option(
+    "--recursive/--no-recursive", default=True, help="Whether folders include their subfolders."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(inputs: tuple[str, ...], output: str | None, as_json: bool, **options: Any) -> None:
+    """Enhance IN: audio files (WAV, FLAC, OGG, Opus, MP3 ...), folders, or - for a pipe.
+
+    One file becomes <name>_clean.wav beside it, or what -o names. Several files or folders
+    need -o DIR and keep their names and tree there. Nothing is overwritten unless asked.
+
+    \b
+    Example:
+      wheesht enhance noisy.wav -o clean.wav --update-percent 25
+    """  # noqa: D301  (\b is click\'s mark for text not to be re-wrapped)
+    settings = Settings(options["model"], options["update_percent"], options["strength"])
+    how = How(settings, options["overwrite"], _raw_format(options))
+    jobs = plan_jobs(inputs, output, options["recursive"])
+    single = len(inputs) == 1 and jobs[0].source == inputs[0]
+    _check_standard_output(jobs[0], as_json)
+    with tidy_on_termination():
+        if single:
+            outcomes = [Outcome(jobs[0], run_one(jobs[0], how))]
+        else:
+            outcomes = run_many(jobs, how, worker_count(options["jobs"]))
+    _report(outcomes, as_json)
+    if any(outcome.report is None for outcome in outcomes):
+        click.get_current_context().exit(1)
+
+
+def _raw_format(options: dict[str, Any]) -> RawFormat | None:
+    coding, rate, channels = options["raw"], options["rate"], options["channels"]
+    if coding is None:
+        if rate is not None or channels is not None:
+            raise click.UsageError("--rate and --channels describe headerless input; add --raw.")
+        return None
+    if rate is None:
+        raise click.UsageError("--raw needs --rate, since the samples do not say their rate.")
+    return RawFormat(PCM_FORMATS[coding], rate, channels or 1)
+
+
+def _check_standard_output(job: Job, as_json: bool) -> None:
+    if job.target != STANDARD:
+        return
+    if as_json:
+        raise click.UsageError("--json and audio cannot share standard output; give -o FILE.")
+    if sys.stdout.isatty():
+        raise click.UsageError("standard output is a terminal; redirect it or give -o FILE.")
+
+
+def _report(outcomes: list[Outcome], as_json: bool) -> None:
+    reports = [outcome.report for outcome in outcomes if outcome.report is not None]
+    failures = [outcome for outcome in outcomes if outcome.report is None]
+    for report in reports:
+        for warning in report.warnings:
+            click.echo(f"wheesht: warning: {warning}", err=True)
+        if not as_json and report.output != STANDARD:
+            click.echo(_sentence(report))
+    if as_json:
+        failed = [{"input": f.job.source, "error": f.error} for f in failures]
+        click.echo(json.dumps({"files": [_as_dict(r) for r in reports], "failed": failed}))
+    if failures:
+        click.echo(f"wheesht: {len(failures)} of {len(outcomes)} files failed:", err=True)
+    for failure in failures:
+        click.echo(f"  {failure.error}", err=True)
+
+
+def _as_dict(report: FileReport) -> dict[str, Any]:
+    return asdict(report) | {"rtf": _rtf(report), "warnings": list(report.warnings)}
+
+
+def _rtf(report: FileReport) -> float:
+    return report.compute_seconds / report.seconds
+
+
+def _sentence(report: FileReport) -> str:
+    return (
+        f"{report.input} -> {report.output}: {report.seconds:.1f} s in "
+        f"{report.compute_seconds:.2f} s (rtf {_rtf(report):.4f}), "
+        f"{100 * report.update_fraction:.0f} % of units updated"
+    )

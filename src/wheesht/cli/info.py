@@ -1,0 +1,88 @@
+"""`wheesht info`: what a model is."""
+
+import json
+from typing import Any
+
+import click
+
+from wheesht.spec.bundle import DEFAULT_MODEL, Bundle, read_bundle, shipped_models
+from wheesht.spec.model_spec import GRU, Layer
+
+
+@click.command(short_help="Describe a model, or list the shipped ones.")
+@click.argument("model", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(model: str | None, as_json: bool) -> None:
+    """Describe MODEL, a shipped model's name or a bundle file; without it, list shipped models.
+
+    \b
+    Example:
+      wheesht info default --json
+    """  # noqa: D301  (\b is click\'s mark for text not to be re-wrapped)
+    if model is not None:
+        facts = describe(read_bundle(model))
+        click.echo(json.dumps(facts, indent=2) if as_json else _as_text(facts))
+        return
+    models = [describe(read_bundle(name)) for name in shipped_models()]
+    if as_json:
+        click.echo(json.dumps({"default": DEFAULT_MODEL, "models": models}, indent=2))
+    elif not models:
+        click.echo("No models are shipped with this installation.")
+    for facts in [] if as_json else models:
+        mark = " (default)" if facts["name"] == DEFAULT_MODEL else ""
+        click.echo(f"{facts['name']}{mark}: {_summary(facts)}")
+
+
+def describe(bundle: Bundle) -> dict[str, Any]:
+    """Return the facts about a model that ``info --json`` prints; keys are stable."""
+    spec = bundle.spec
+    dial = spec.update_percent
+    types = sorted({layer.dtype for layer in spec.layers})
+    return {
+        "name": spec.name,
+        "host": spec.host,
+        "dtype": "+".join(types),
+        "params": spec.params,
+        "sample_rate": spec.sample_rate,
+        "hop_length": spec.front_end.hop_length,
+        "latency_samples": spec.latency_samples,
+        "update_percent": {"default": dial.default, "min": dial.min, "max": dial.max},
+        "layers": [_layer(layer) for layer in spec.layers],
+        "sha256": bundle.sha256,
+        "provenance": spec.provenance,
+    }
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "name": layer.name,
+        "type": layer.type,
+        "input_size": layer.input_size,
+        "output_size": layer.output_size,
+    }
+    if isinstance(layer, GRU):
+        return facts | {"gate": layer.gate}
+    return facts | {"activation": layer.activation}
+
+
+def _summary(facts: dict[str, Any]) -> str:
+    dial = facts["update_percent"]
+    latency_ms = 1000 * facts["latency_samples"] / facts["sample_rate"]
+    return (
+        f"{facts['host']} host, {facts['params'] / 1e6:.2f} M parameters ({facts['dtype']}), "
+        f"{facts['sample_rate']} Hz, latency {latency_ms:g} ms, update percentage "
+        f"{dial['default']:g} ({dial['min']:g} to {dial['max']:g})"
+    )
+
+
+def _as_text(facts: dict[str, Any]) -> str:
+    lines = [f"{facts['name']}: {_summary(facts)}"]
+    for layer in facts["layers"]:
+        kind = layer.get("gate") or layer.get("activation")
+        sizes = f"{layer['input_size']} -> {layer['output_size']}"
+        lines.append(f"  {layer['name']:<10} {layer['type']:<7} {sizes:<12} {kind}")
+    lines.append(f"  sha256     {facts['sha256']}")
+    for key, value in facts["provenance"].items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        lines.append(f"  {key:<10} {text}")
+    return "\n".join(lines)

@@ -1,0 +1,103 @@
+"""The command `wheesht`: finds sub-commands, turns errors into one sentence and a status."""
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from wheesht.errors import ParameterError, WheeshtError
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+COMMANDS = {  # file in this folder: what the overview says about it
+    "bench": "Measure time per hop, after checking the result.",
+    "cost": "Count parameters, bytes and MACs of a model.",
+    "enhance": "Enhance audio files, folders or a pipe.",
+    "info": "Describe a model, or list the shipped ones.",
+    "train": "Train a model from a recipe.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a sub-command only when it is called or its help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all sub-commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one sub-command, or None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"wheesht.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the overview without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wheesht", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Speech enhancement whose compute you can dial.
+
+    \b
+    Example:
+      wheesht enhance noisy.wav -o clean.wav
+    """  # noqa: D301  (\b is click\'s mark for text not to be re-wrapped)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process: 0 fine, 1 failed, 2 wrong use, 130 interrupted."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    try:
+        status = cli.main(args=arguments, prog_name="wheesht", standalone_mode=False)
+    except click.UsageError as error:
+        _complain(f"{error.format_message()}{_hint(error.ctx)}")
+        return WRONG_USE
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return FAILED
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted; nothing incomplete was left behind")
+        return INTERRUPTED
+    except ParameterError as error:
+        _complain(str(error))
+        return WRONG_USE
+    except BrokenPipeError:
+        _abandon_stdout()
+        return FAILED  # quietly: whoever read our output has had enough
+    except WheeshtError as error:
+        _complain(str(error))
+        return FAILED
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EIO):  # what click.echo met on standard output
+            _abandon_stdout()
+        _complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        return FAILED
+    return status if isinstance(status, int) else 0
+
+
+def _complain(message: str) -> None:
+    click.echo(f"wheesht: {message}", err=True)
+
+
+def _hint(ctx: click.Context | None) -> str:
+    return f" Try '{ctx.command_path} --help'." if ctx is not None else ""
+
+
+def _abandon_stdout() -> None:
+    """Send what is still buffered nowhere, so that Python does not fail on it at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

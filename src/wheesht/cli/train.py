@@ -1,0 +1,88 @@
+"""`wheesht train`: a recipe in, a bundle out."""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="Example: wheesht train recipes/speech_commons/gru.toml --data corpus --output runs/gru"
+)
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the corpus, instead of the recipe's data.root.",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run; default runs/NAME. A checkpoint found there is resumed.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the decoded corpus; default the user's cache folder.",
+)
+@click.option("--threads", type=click.IntRange(1), help="CPU threads; default all cores.")
+def command(
+    recipe: Path, data: Path | None, output: Path | None, cache: Path | None, threads: int | None
+) -> None:
+    """Train the model that RECIPE (TOML) describes and write its bundle.
+
+    Killed at any moment, the same command goes on from the last validation with the same result
+    as if it had never stopped.
+    """
+    from wheesht.errors import ConfigError, MissingDependency
+
+    try:
+        import torch
+    except ImportError:
+        raise MissingDependency("train needs: pip install 'wheesht[train,eval]'") from None
+    from wheesht.data.bank import cache_folder
+    from wheesht.training.config import read_recipe
+    from wheesht.training.loop import Trainer
+
+    if threads:
+        torch.set_num_threads(threads)
+    settings = read_recipe(recipe)
+    if data is None and not settings.data.root:
+        raise ConfigError(f"{recipe}: data.root is empty; name the corpus with --data")
+    folder = output or Path("runs") / settings.model.name
+    reporter = _Reporter(settings.optim.updates)
+    trainer = Trainer(
+        settings,
+        data or recipe.parent / settings.data.root,
+        folder,
+        cache or cache_folder(),
+        reporter,
+        _decoding_bar,
+    )
+    if trainer.progress.step:
+        click.echo(f"resumed at update {trainer.progress.step}", err=True)
+    bundle = trainer.run()
+    best = trainer.progress
+    click.echo(f"{bundle} (update {best.best_step}, score {best.best_score:.4f})")
+
+
+def _decoding_bar(files):  # type: ignore[no-untyped-def]
+    with click.progressbar(
+        files, label="decoding the corpus, once", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        yield from bar
+
+
+class _Reporter:
+    """Prints reports: one line rewritten on a terminal, a line each in a log."""
+
+    def __init__(self, updates: int) -> None:
+        self.updates = updates
+        self.live = sys.stderr.isatty()
+
+    def __call__(self, step: int, kind: str, values: dict[str, float]) -> None:
+        text = "  ".join(f"{name} {value:.5g}" for name, value in values.items())
+        line = f"{time.strftime('%H:%M:%S')} {kind} {step}/{self.updates}  {text}"
+        overwrite = self.live and kind == "train"
+        click.echo(f"\r\x1b[K{line}" if self.live else line, err=True, nl=not overwrite)

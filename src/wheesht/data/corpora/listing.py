@@ -1,0 +1,61 @@
+"""The four file lists of a corpus, and how a folder becomes a list."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheesht.errors import CorpusError
+
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"}
+VALID_SHARE = 0.05  # of the files, where a layout has no validation part of its own
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Audio files of one corpus; no file is in two of the lists."""
+
+    speech_train: tuple[Path, ...]
+    speech_valid: tuple[Path, ...]
+    noise_train: tuple[Path, ...]
+    noise_valid: tuple[Path, ...]
+
+
+def audio_files(folder: Path) -> tuple[Path, ...]:
+    """Return all audio files below a folder, sorted.
+
+    Raises
+    ------
+    CorpusError
+        The folder does not exist or holds no audio file.
+    """
+    if not folder.is_dir():
+        raise CorpusError(f"{folder}: no such folder; name one that holds audio files")
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    if not files:
+        raise CorpusError(
+            f"{folder}: no audio file in it; known are {', '.join(sorted(AUDIO_SUFFIXES))}"
+        )
+    return tuple(files)
+
+
+def hold_out(files: tuple[Path, ...], root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Split a list into training and validation files by a hash of the relative path.
+
+    The choice does not depend on what else lies in the folder. With two files or more, each part
+    gets at least one.
+
+    Raises
+    ------
+    CorpusError
+        There is only one file.
+    """
+    if len(files) < 2:
+        raise CorpusError(f"{root}: one file only; at least one to train on and one to validate on")
+
+    def draw(path: Path) -> float:
+        digest = hashlib.sha256(path.relative_to(root).as_posix().encode()).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64
+
+    ordered = sorted(files, key=draw)
+    count = max(1, round(VALID_SHARE * len(files)))
+    return tuple(sorted(ordered[count:])), tuple(sorted(ordered[:count]))

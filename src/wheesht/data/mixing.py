@@ -1,0 +1,143 @@
+"""Noisy and clean training pairs, made on the fly and reproducible one by one.
+
+Pair i of a seed is a function of (seed, i) alone, so training can stop and go on anywhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wheesht.data.augment import coloured_noise, random_filter
+from wheesht.data.bank import SampleBank
+from wheesht.errors import ConfigError
+
+FRAME = 320  # samples; 20 ms at 16 kHz, for measuring where speech is active
+ACTIVE_RANGE = 1e-4  # frames within 40 dB of the loudest count as speech
+PEAK_LIMIT = 0.99  # of full scale; louder mixtures are turned down as a whole
+GAP_SECONDS = (0.1, 0.6)  # silence between joined utterances
+
+
+@dataclass(frozen=True)
+class MixingConfig:
+    """How pairs are made; probabilities are shares of the pairs, levels in dB and dBFS.
+
+    `snr_db` is the range of active-speech power over noise power; `clean_share` of the pairs are
+    nearly clean instead, at `clean_snr_db`. `level_dbfs` is mean and standard deviation of the
+    mixture's RMS level, cut to `level_limits_dbfs`.
+    """
+
+    seconds: float = 4.0
+    snr_db: tuple[float, float] = (-5.0, 15.0)
+    clean_share: float = 0.08
+    clean_snr_db: tuple[float, float] = (20.0, 45.0)
+    level_dbfs: tuple[float, float] = (-26.0, 7.0)
+    level_limits_dbfs: tuple[float, float] = (-50.0, -12.0)
+    filter_share: float = 0.5
+    babble_share: float = 0.08
+    coloured_share: float = 0.08
+    second_noise_share: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.seconds <= 60.0:
+            raise ConfigError(f"mixing.seconds: got {self.seconds}, needs 0.5 to 60 s")
+        for name in ("snr_db", "clean_snr_db", "level_limits_dbfs"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ConfigError(f"mixing.{name}: got {low} to {high}, needs low before high")
+        for name in (
+            "clean_share",
+            "filter_share",
+            "babble_share",
+            "coloured_share",
+            "second_noise_share",
+        ):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"mixing.{name}: got {getattr(self, name)}, needs 0 to 1")
+
+
+class Mixer:
+    """Makes pairs of noisy and clean segments.
+
+    Parameters
+    ----------
+    speech, noise : SampleBank
+    config : MixingConfig
+    sample_rate : int
+        Of both banks, in Hz.
+    """
+
+    def __init__(
+        self, speech: SampleBank, noise: SampleBank, config: MixingConfig, sample_rate: int = 16000
+    ) -> None:
+        self.speech = speech
+        self.noise = noise
+        self.config = config
+        self.sample_rate = sample_rate
+        self.n_samples = int(config.seconds * sample_rate)
+
+    def pair(self, seed: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return noisy and clean, float32, each (N,); the same for the same arguments."""
+        rng = np.random.default_rng([seed, index])
+        config = self.config
+        clean = self._maybe_filtered(self._speech(rng), rng)
+        noise = self._maybe_filtered(self._noise(rng), rng)
+        nearly_clean = rng.random() < config.clean_share
+        snr_db = rng.uniform(*(config.clean_snr_db if nearly_clean else config.snr_db))
+        power = max(float(np.mean(noise**2)), 1e-12)
+        noise *= np.float32(np.sqrt(active_power(clean) / power / 10 ** (snr_db / 10)))
+        noisy = clean + noise
+        rms = float(np.sqrt(np.mean(noisy**2)))
+        level = np.clip(rng.normal(*config.level_dbfs), *config.level_limits_dbfs)
+        peak = max(float(np.abs(noisy).max()), 1e-9)
+        gain = np.float32(min(10 ** (level / 20) / max(rms, 1e-9), PEAK_LIMIT / peak))
+        return noisy * gain, clean * gain
+
+    def batch(self, seed: int, step: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return `size` pairs as two arrays (B, N): pairs step * size and following."""
+        pairs = [self.pair(seed, step * size + i) for i in range(size)]
+        return np.stack([p[0] for p in pairs]), np.stack([p[1] for p in pairs])
+
+    def _speech(self, rng: np.random.Generator) -> np.ndarray:
+        """Join utterances with short pauses and cut a segment of N samples from them."""
+        pieces: list[np.ndarray] = []
+        total = 0
+        while total < self.n_samples:
+            utterance = self.speech[int(rng.integers(len(self.speech)))]
+            if len(utterance) > self.n_samples:
+                start = int(rng.integers(len(utterance) - self.n_samples + 1))
+                utterance = utterance[start : start + self.n_samples]
+            pause = np.zeros(int(rng.uniform(*GAP_SECONDS) * self.sample_rate), np.float32)
+            pieces += [utterance, pause]
+            total += len(utterance) + len(pause)
+        joined = np.concatenate(pieces)
+        start = int(rng.integers(len(joined) - self.n_samples + 1))
+        return joined[start : start + self.n_samples].copy()
+
+    def _noise(self, rng: np.random.Generator) -> np.ndarray:
+        kind = rng.random()
+        if kind < self.config.babble_share:
+            return sum((self._speech(rng) for _ in range(int(rng.integers(3, 8)))), np.float32(0))
+        if kind < self.config.babble_share + self.config.coloured_share:
+            return coloured_noise(self.n_samples, rng)
+        noise = self._recorded_noise(rng)
+        if rng.random() < self.config.second_noise_share:
+            second = self._recorded_noise(rng)
+            ratio = np.sqrt(max(np.mean(noise**2), 1e-12) / max(np.mean(second**2), 1e-12))
+            noise = noise + second * np.float32(ratio * 10 ** (rng.uniform(-12, 0) / 20))
+        return noise
+
+    def _recorded_noise(self, rng: np.random.Generator) -> np.ndarray:
+        """Return N samples of one recording from a random point on, looped when too short."""
+        recording = self.noise[int(rng.integers(len(self.noise)))]
+        start = int(rng.integers(len(recording)))
+        return np.resize(np.roll(recording, -start), self.n_samples)
+
+    def _maybe_filtered(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return random_filter(x, rng) if rng.random() < self.config.filter_share else x
+
+
+def active_power(x: np.ndarray) -> float:
+    """Return the mean power over speech-active frames of 20 ms; at least 1e-12."""
+    energy = (x[: len(x) // FRAME * FRAME].reshape(-1, FRAME) ** 2).mean(axis=1)
+    active = energy[energy > energy.max() * ACTIVE_RANGE]
+    return max(float(active.mean()) if len(active) else 0.0, 1e-12)

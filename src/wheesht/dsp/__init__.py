@@ -1,0 +1,1 @@
+"""Signal processing on whole signals in numpy: short-time spectra, features, mixing."""

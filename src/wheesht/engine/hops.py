@@ -1,0 +1,111 @@
+"""The engine fed with any number of samples: 16 kHz, one state per channel, delay taken out."""
+
+import time
+
+import numpy as np
+
+from wheesht.audio.samples import SampleQueue
+from wheesht.engine import _ext
+from wheesht.engine.loading import LoadedModel
+from wheesht.errors import ParameterError
+
+
+class HopEngine:
+    """Cut a multi-channel signal at the model's rate into hops and enhance them.
+
+    Sample k of the output belongs to sample k of the input: the first `delay` samples, which
+    the engine gives before anything real, are dropped.
+    """
+
+    def __init__(self, loaded: LoadedModel, channels: int, isa: str) -> None:
+        if isa and isa not in _ext.isa_names():
+            raise ParameterError(
+                f"isa: got {isa!r}, needs one of {', '.join(_ext.isa_names())}, or '' for the "
+                f"fastest of them"
+            )
+        self._hop = loaded.spec.front_end.hop_length
+        self._delay = loaded.spec.delay
+        self._frames_per_second = loaded.spec.frames_per_second
+        self._units = sum(layer.hidden_size for layer in loaded.spec.recurrent_layers)
+        self._engines = [_ext.Stream(loaded.packed, isa) for _ in range(channels)]
+        self._waiting = SampleQueue(channels)
+        self._to_drop = self._delay
+        self._nanoseconds = 0
+
+    @property
+    def isa(self) -> str:
+        """Name of the instruction set in use."""
+        return self._engines[0].isa
+
+    def process(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Enhance what makes whole hops.
+
+        Parameters
+        ----------
+        x : ndarray of float32, shape (C, n)
+            16 kHz; kept until it is used, so it must not be written to afterwards.
+
+        Returns
+        -------
+        y : ndarray, shape (C, m)
+            Enhanced samples, following on those of the call before.
+        top_gain : ndarray, shape (C, k)
+            Gain of the highest bands in each frame completed by this call.
+        """
+        channels = len(self._engines)
+        self._waiting.push(x)
+        hops = len(self._waiting) // self._hop
+        if not hops:
+            empty = np.zeros((channels, 0), np.float32)
+            return empty, empty
+        whole = np.ascontiguousarray(self._waiting.take(hops * self._hop))
+        started = time.perf_counter_ns()
+        results = [engine.process(row) for engine, row in zip(self._engines, whole, strict=True)]
+        self._nanoseconds += time.perf_counter_ns() - started
+        dropped = min(self._to_drop, hops * self._hop)
+        self._to_drop -= dropped
+        if channels == 1:
+            y, top_gain = results[0]
+            return y[None, dropped:], top_gain[None]
+        enhanced = np.stack([y[dropped:] for y, _ in results])
+        return enhanced, np.stack([top_gain for _, top_gain in results])
+
+    def set_update_percent(self, update_percent: float) -> None:
+        """Set the share of units that each step recomputes, in percent, already checked."""
+        for engine in self._engines:
+            engine.set_update_percent(update_percent)
+
+    def set_min_gain(self, min_gain: float) -> None:
+        """Set the smallest gain that the mask may reach, linear, 0 to 1."""
+        for engine in self._engines:
+            engine.set_min_gain(min_gain)
+
+    def reset(self) -> None:
+        """Forget the past and the counts; settings stay."""
+        for engine in self._engines:
+            engine.reset()
+        self._waiting.clear()
+        self._to_drop = self._delay
+        self._nanoseconds = 0
+
+    def copy(self) -> "HopEngine":
+        """Return an independent engine in the same state."""
+        twin = object.__new__(HopEngine)
+        twin.__dict__.update(self.__dict__)
+        twin._engines = [engine.clone() for engine in self._engines]
+        twin._waiting = self._waiting.copy()
+        return twin
+
+    def counts(self) -> dict[str, float]:
+        """Return what was executed since the last reset, per channel (a mean over channels)."""
+        channels = len(self._engines)
+        hops = self._engines[0].hops()
+        each = max(hops, 1) * channels
+        updated = sum(sum(engine.updated_units()) for engine in self._engines)
+        macs = sum(sum(engine.executed_macs()) for engine in self._engines)
+        return {
+            "hops": hops,
+            "update_fraction": updated / (each * max(self._units, 1)),
+            "executed_macs_per_second": macs / each * self._frames_per_second,
+            "us_per_hop": self._nanoseconds / 1e3 / each,
+        }

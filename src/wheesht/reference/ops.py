@@ -1,0 +1,156 @@
+"""The equations of one hop in float64, one function each, labels as in docs/equations.md."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wheesht.spec.model_spec import MAX_SAMPLE
+
+
+def sanitise(samples: np.ndarray) -> np.ndarray:
+    """Return samples as float64 with NaN and Inf replaced by 0, limited to +-`MAX_SAMPLE` (S0)."""
+    x = np.asarray(samples, dtype=np.float64)
+    return np.clip(np.where(np.isfinite(x), x, 0.0), -MAX_SAMPLE, MAX_SAMPLE)
+
+
+def times(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the matrix product (R, I) x (I,), every row summed in the same order.
+
+    A library's ``@`` may sum a row differently depending on where it stands. Here a row's value
+    depends on the row alone, so equal rows tie exactly and a chosen subset of rows gives the
+    very values that all rows give.
+    """
+    return np.einsum("ri,i->r", weights, x)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-x)), written so that no exponential overflows (A1)."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0 / (1.0 + e), e / (1.0 + e))
+
+
+def activate(x: np.ndarray, activation: str, slope: float = 1.0) -> np.ndarray:
+    """Apply an activation of `Linear` by name; `slope` is used by ``prelu`` only (A1)."""
+    if activation == "sigmoid":
+        return sigmoid(x)
+    if activation == "tanh":
+        return np.tanh(x)
+    if activation == "relu":
+        return np.maximum(x, 0.0)
+    if activation == "prelu":
+        return np.where(x > 0, x, slope * x)
+    return x  # "none"
+
+
+def select_top_a(z_pre: np.ndarray, count: int) -> np.ndarray:
+    """Choose the `count` largest, ties to the lowest index (G5).
+
+    Parameters
+    ----------
+    z_pre : ndarray, shape (H,)
+        Update gate before its sigmoid, which is monotonic and so does not change the order.
+    count : int
+        Units to choose, 1 to H.
+
+    Returns
+    -------
+    ndarray, shape (H,), bool
+        Exactly `count` are true.
+
+    Examples
+    --------
+    >>> select_top_a(np.array([1.0, 3.0, 3.0, 3.0]), 2).tolist()
+    [False, True, True, False]
+    """
+    update_mask = np.zeros(len(z_pre), dtype=bool)
+    update_mask[np.argsort(-z_pre, kind="stable")[:count]] = True
+    return update_mask
+
+
+def select_above(z_pre: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """Choose the units whose update gate exceeds their threshold (G6).
+
+    Parameters
+    ----------
+    z_pre : ndarray, shape (H,)
+        Update gate before its sigmoid.
+    threshold : ndarray, shape (H,)
+        Of the gate itself, between 0 and 1, exclusive.
+
+    Returns
+    -------
+    ndarray, shape (H,), bool
+    """
+    return z_pre > np.log(threshold / (1.0 - threshold))
+
+
+@dataclass(frozen=True)
+class GRUWeights:
+    """Tensors of a GRU layer in float64, gates stacked r, z, c along the first axis."""
+
+    w_x: np.ndarray  # (3H, I)
+    w_h: np.ndarray  # (3H, H)
+    b_x: np.ndarray  # (3H,)
+    b_h: np.ndarray  # (3H,)
+
+    @property
+    def hidden_size(self) -> int:
+        """Units, H."""
+        return self.w_h.shape[1]
+
+
+def update_gate(x: np.ndarray, h: np.ndarray, w: GRUWeights) -> np.ndarray:
+    """Return the update gates of all H units before the sigmoid (G2)."""
+    z_rows = slice(w.hidden_size, 2 * w.hidden_size)
+    from_x = times(w.w_x[z_rows], x) + w.b_x[z_rows]
+    from_h = times(w.w_h[z_rows], h) + w.b_h[z_rows]
+    return from_x + from_h
+
+
+def gru_update(
+    x: np.ndarray, h: np.ndarray, w: GRUWeights, z_pre: np.ndarray, update_mask: np.ndarray
+) -> np.ndarray:
+    """Recompute the chosen units and keep the others (G1, G3, G4).
+
+    Parameters
+    ----------
+    x : ndarray, shape (I,)
+        Input of the step.
+    h : ndarray, shape (H,)
+        State before the step; every row reads all of it.
+    w : GRUWeights
+        Tensors of the layer.
+    z_pre : ndarray, shape (H,)
+        From `update_gate`.
+    update_mask : ndarray, shape (H,), bool
+        True for the units to recompute.
+
+    Returns
+    -------
+    ndarray, shape (H,)
+        State after the step, a new array.
+    """
+    chosen = np.flatnonzero(update_mask)
+    r_rows, c_rows = chosen, chosen + 2 * w.hidden_size
+    r_from_x = times(w.w_x[r_rows], x) + w.b_x[r_rows]
+    r_from_h = times(w.w_h[r_rows], h) + w.b_h[r_rows]
+    r = sigmoid(r_from_x + r_from_h)
+    c_from_x = times(w.w_x[c_rows], x) + w.b_x[c_rows]
+    c_from_h = times(w.w_h[c_rows], h) + w.b_h[c_rows]
+    c = np.tanh(c_from_x + r * c_from_h)
+    z = sigmoid(z_pre[chosen])
+    new = h.copy()
+    new[chosen] = z * c + (1.0 - z) * h[chosen]
+    return new
+
+
+def spread_mask(mask: np.ndarray, first_bin: int, n_bins: int) -> np.ndarray:
+    """Give every bin of the spectrum a mask value; bins outside take the nearest one's (M1).
+
+    Examples
+    --------
+    >>> spread_mask(np.array([0.2, 0.7]), first_bin=1, n_bins=5).tolist()
+    [0.2, 0.2, 0.7, 0.7, 0.7]
+    """
+    nearest = np.clip(np.arange(n_bins) - first_bin, 0, len(mask) - 1)
+    return mask[nearest]

@@ -1,0 +1,1 @@
+"""The contract between the half that trains and the half that runs: model spec, bundle, cost."""

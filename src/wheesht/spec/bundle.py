@@ -1,0 +1,231 @@
+"""The bundle: one safetensors file that holds a model spec and its tensors.
+
+Format in docs/bundle_format.md. Reading checks the container, every field of the spec, the name,
+element type, shape and values of every tensor, and that no sum can overflow float32 whatever the
+input, so that nothing behind this file has to.
+"""
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from wheesht.errors import BundleError, SpecError
+from wheesht.spec.document import shown
+from wheesht.spec.model_spec import GRU, MAX_SAMPLE, Layer, ModelSpec
+
+METADATA_KEY = "wheesht"
+SUFFIX = ".safetensors"
+MAX_BYTES = 1 << 30  # refuse to map anything larger: no model of this family comes near it
+DEFAULT_MODEL = "gru"  # the shipped bundle that "default" stands for
+# Largest |value| of a tensor. Trained weights stay below 100; far larger ones come from damage or
+# malice, and a name in an error message is worth more than a saturated model.
+MAX_TENSOR_VALUE = 1e4
+# Largest |sum| that any input may drive a layer to: float32 ends at 3.4e38, and the factor of 34
+# covers rounding. Beyond it Inf - Inf could give NaN.
+MAX_SUM = 1e37
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked model: its spec, its tensors (float32, read-only) and the file's SHA-256."""
+
+    spec: ModelSpec
+    tensors: dict[str, np.ndarray]
+    sha256: str
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the bundles inside the package, sorted."""
+    folder = resources.files("wheesht") / "weights"
+    if not folder.is_dir():
+        return []
+    return sorted(p.name.removesuffix(SUFFIX) for p in folder.iterdir() if p.name.endswith(SUFFIX))
+
+
+def bundle_path(model: str | os.PathLike[str]) -> Path:
+    """Return the file of a shipped model's name, of ``default``, or of a path.
+
+    Raises
+    ------
+    BundleError
+        Neither a shipped name nor an existing file.
+    """
+    text = os.fspath(model)
+    name = DEFAULT_MODEL if text == "default" else text
+    shipped = shipped_models()
+    if name in shipped:
+        return Path(str(resources.files("wheesht") / "weights" / f"{name}{SUFFIX}"))
+    path = Path(text)
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise BundleError(f"model {shown(text)}: {error.strerror}") from error
+    kind = "a folder, needs a file" if os.path.isdir(text) else "neither a file nor a shipped model"
+    names = ["default", *shipped] if DEFAULT_MODEL in shipped else shipped
+    raise BundleError(f"model {shown(text)}: {kind}; shipped are: {', '.join(names) or 'none'}")
+
+
+def read_bundle(model: str | os.PathLike[str]) -> Bundle:
+    """Read and check a bundle.
+
+    Parameters
+    ----------
+    model : str or path
+        Name of a shipped model, ``default``, or a file.
+
+    Raises
+    ------
+    BundleError
+        Not found, not readable, damaged, or a field or tensor is wrong; the message names the
+        file and the field.
+    """
+    path = bundle_path(model)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BundleError(f"{path}: {path.stat().st_size} bytes, needs at most {MAX_BYTES}")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with safe_open(path, framework="numpy") as file:
+            spec = _parse_spec(file.metadata() or {})
+            tensors = _read_tensors(file, spec)
+    except SpecError as error:
+        raise BundleError(f"{path}: {error}") from None
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path}: not a readable bundle ({error})") from error
+    return Bundle(spec, tensors, digest)
+
+
+def write_bundle(
+    path: str | os.PathLike[str], spec: ModelSpec, tensors: dict[str, np.ndarray]
+) -> None:
+    """Write a bundle, atomically: the target is complete or untouched.
+
+    Parameters
+    ----------
+    path : str or path
+        Target, replaced when it exists.
+    spec : ModelSpec
+        The description that goes into the file's metadata.
+    tensors : dict of ndarray
+        Exactly the names and shapes of ``spec.tensor_shapes()``; stored as float32.
+
+    Raises
+    ------
+    SpecError
+        A tensor is missing, unknown, of the wrong shape, not finite or too large.
+    """
+    arrays = {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}
+    _check_tensors(arrays, spec)
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    metadata = {METADATA_KEY: json.dumps(spec.to_dict())}
+    try:
+        partial.write_bytes(save(arrays, metadata=metadata))
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _parse_spec(metadata: dict[str, str]) -> ModelSpec:
+    if METADATA_KEY not in metadata:
+        raise SpecError(f"metadata: no {METADATA_KEY!r} entry, so this is no wheesht bundle")
+    try:
+        document = json.loads(metadata[METADATA_KEY], object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:  # ValueError also: an integer of 5000 digits
+        if isinstance(error, SpecError):
+            raise
+        raise SpecError(f"metadata.{METADATA_KEY}: not JSON ({error})") from None
+    return ModelSpec.from_dict(document)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse an object that names a field twice: readers would differ in which one counts."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SpecError(f"metadata.{METADATA_KEY}: field {shown(twice)} is there twice")
+    return result
+
+
+def _read_tensors(file: Any, spec: ModelSpec) -> dict[str, np.ndarray]:
+    _check_names(set(file.keys()), spec)
+    tensors = {}
+    for name, needed in spec.tensor_shapes().items():
+        stored = file.get_slice(name)
+        if stored.get_dtype() != "F32":
+            raise SpecError(f"tensor {name}: got {stored.get_dtype()}, needs F32")
+        if tuple(stored.get_shape()) != needed:
+            raise SpecError(f"tensor {name}: got shape {tuple(stored.get_shape())}, needs {needed}")
+        array = file.get_tensor(name)
+        array.flags.writeable = False
+        tensors[name] = array
+    _check_tensors(tensors, spec)
+    return tensors
+
+
+def _check_tensors(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
+    _check_names(set(tensors), spec)
+    for name, needed in spec.tensor_shapes().items():
+        if tensors[name].shape != needed:
+            raise SpecError(f"tensor {name}: got shape {tensors[name].shape}, needs {needed}")
+        _check_values(name, tensors[name])
+    _check_sums(tensors, spec)
+
+
+def _check_names(found: set[str], spec: ModelSpec) -> None:
+    needed = set(spec.tensor_shapes())
+    if missing := sorted(needed - found):
+        raise SpecError(f"tensor {missing[0]}: missing")
+    if unknown := sorted(found - needed):
+        raise SpecError(f"tensor {shown(unknown[0])}: unknown to this spec")
+
+
+def _check_values(name: str, array: np.ndarray) -> None:
+    if not np.all(np.isfinite(array)):
+        raise SpecError(f"tensor {name}: holds NaN or Inf, needs finite numbers")
+    if (largest := float(np.max(np.abs(array)))) > MAX_TENSOR_VALUE:
+        raise SpecError(
+            f"tensor {name}: holds a value of size {largest:g}, needs at most {MAX_TENSOR_VALUE:g}"
+        )
+    if name.endswith(".threshold") and not np.all((array > 0) & (array < 1)):
+        raise SpecError(f"tensor {name}: needs values between 0 and 1, exclusive")
+
+
+def _check_sums(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
+    """Refuse a model whose sums could overflow float32; |samples| are at most `MAX_SAMPLE`."""
+    loudest = 2 * math.log(MAX_SAMPLE * spec.front_end.n_fft)  # bound on the log power
+    log_power = max(loudest, abs(math.log(spec.features.floor)))
+    mean, scale = (float(np.max(np.abs(tensors[f"features.{t}"]))) for t in ("mean", "scale"))
+    largest = (log_power + mean) * scale
+    for layer in spec.layers:
+        own = {t: tensors[f"{layer.name}.{t}"] for t in layer.tensor_shapes()}
+        total = _largest_sum(layer, own, largest)
+        if total > MAX_SUM:
+            raise SpecError(
+                f"tensor {layer.name}.{'w_x' if isinstance(layer, GRU) else 'weight'}: with the "
+                f"layers before it sums can reach {total:.1e}, needs at most {MAX_SUM:g} (float32)"
+            )
+        if isinstance(layer, GRU) or layer.activation in ("sigmoid", "tanh"):
+            largest = 1.0
+        else:
+            largest = total * max(1.0, float(np.max(np.abs(own.get("slope", 1.0)))))
+
+
+def _largest_sum(layer: Layer, own: dict[str, np.ndarray], largest_input: float) -> float:
+    """Bound on the magnitude of the sums of one layer for inputs up to `largest_input`."""
+    if isinstance(layer, GRU):
+        state = np.sum(np.abs(own["w_h"]), axis=1, dtype=np.float64) + np.abs(own["b_h"])
+        rows = np.sum(np.abs(own["w_x"]), axis=1, dtype=np.float64) * largest_input
+        return float(np.max(rows + np.abs(own["b_x"]) + state))
+    rows = np.sum(np.abs(own["weight"]), axis=1, dtype=np.float64) * largest_input
+    return float(np.max(rows + np.abs(own["bias"])))

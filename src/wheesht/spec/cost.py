@@ -1,0 +1,164 @@
+"""What a model costs, from its spec alone: parameters, bytes, MACs.
+
+A MAC is one multiplication and one addition of a matrix product; biases, activations, features
+and the Fourier transform are not counted. `macs_per_hop` is what the engine's counter must show.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wheesht.errors import ParameterError
+from wheesht.spec.model_spec import GRU, Layer, ModelSpec, selected_units
+
+FLOAT_BYTES = 4  # every tensor and state is float32
+# Element-wise operations per unit and step that the D-GRU paper's table counts as MACs: 6 biases,
+# 1 reset product, 3 gate sums, 3 for the blend (what the counting tools thop and ptflops add).
+PAPER_EXTRAS = 13
+# Frames in one second beyond the hops, by host: the table's GRU row counts a centred transform
+# (16000 / 160 + 1 frames), its other rows do not.
+PAPER_EXTRA_FRAMES = {"gru": 1}
+
+
+@dataclass(frozen=True)
+class MacSplit:
+    """MACs per second of audio, rounded: in recurrent layers, in all others, in sum."""
+
+    recurrent: int
+    other: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of a model at one setting of the dial.
+
+    `params` counts trained parameters; `weight_bytes` all tensors, feature normalisation
+    included; `state_bytes` what one stream carries from hop to hop: hidden states, the last hop
+    of input and the open half of the overlap-add. `strict` counts matrix products only, `paper`
+    follows the table of the D-GRU paper (`paper_macs`).
+    """
+
+    update_percent: float
+    params: int
+    weight_bytes: int
+    state_bytes: int
+    strict: MacSplit
+    paper: MacSplit
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row that ``wheesht cost --json`` prints."""
+        return asdict(self)
+
+
+def model_cost(spec: ModelSpec, update_percent: float | None = None) -> Cost:
+    """Return what a model costs at a setting of the dial.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of any model; no weights are needed.
+    update_percent : float, optional
+        P in percent within the range of the spec; its default when left out.
+
+    Raises
+    ------
+    ParameterError
+        P is outside the range of the spec.
+    """
+    dial = spec.update_percent
+    percent = dial.default if update_percent is None else update_percent
+    if not dial.min <= percent <= dial.max:
+        raise ParameterError(
+            f"update_percent: got {percent:g}, needs {dial.min:g} to {dial.max:g}, the range of "
+            f"model {spec.name!r}"
+        )
+    tensors = sum(math.prod(shape) for shape in spec.tensor_shapes().values())
+    return Cost(
+        update_percent=float(percent),
+        params=spec.params,
+        weight_bytes=FLOAT_BYTES * tensors,
+        state_bytes=state_bytes(spec),
+        strict=strict_macs(spec, percent),
+        paper=paper_macs(spec, percent),
+    )
+
+
+def state_bytes(spec: ModelSpec) -> int:
+    """Return the bytes that one stream carries from hop to hop, as float32.
+
+    Working memory of a hop and the alignment of an implementation come on top.
+    """
+    front = spec.front_end
+    overlap = front.win_length - front.hop_length
+    units = sum(layer.hidden_size for layer in spec.recurrent_layers)
+    return FLOAT_BYTES * (units + 2 * overlap)
+
+
+def macs_per_hop(spec: ModelSpec, update_percent: float) -> list[int]:
+    """Return the MACs of each layer for one hop, layers in order.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of any model.
+    update_percent : float
+        P in percent; it acts on layers with a ``top_a`` gate only.
+
+    Notes
+    -----
+    Equations C1 and C2 of docs/equations.md. The cost of a ``threshold`` gate depends on the
+    signal; what is returned for it is the worst hop, in which every unit is updated.
+    """
+    return [_layer_macs(layer, update_percent) for layer in spec.layers]
+
+
+def strict_macs(spec: ModelSpec, update_percent: float) -> MacSplit:
+    """Return `macs_per_hop` per second of audio."""
+    per_hop = [float(macs) for macs in macs_per_hop(spec, update_percent)]
+    return _split(spec, per_hop, spec.frames_per_second)
+
+
+def paper_macs(spec: ModelSpec, update_percent: float) -> MacSplit:
+    """Return MACs per second of audio as the table of the D-GRU paper counts them.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of any model.
+    update_percent : float
+        P in percent; it acts on layers with a ``top_a`` gate only.
+
+    Notes
+    -----
+    Equations C3 and C4 of docs/equations.md: a GRU step is 3H(I + H) + 13H, all of it scaled by
+    (1 + 2P/100) / 3; linear layers without bias. D-GRU paper (arXiv 2408.12425), table 1; the
+    convention is not stated there, it is what reproduces the table. For comparison with
+    published numbers, *not* what is executed: see `strict_macs`.
+    """
+    per_step = [_layer_paper_macs(layer, update_percent) for layer in spec.layers]
+    steps = spec.frames_per_second + PAPER_EXTRA_FRAMES.get(spec.host, 0)
+    return _split(spec, per_step, steps)
+
+
+def _layer_macs(layer: Layer, update_percent: float) -> int:
+    if not isinstance(layer, GRU):
+        return layer.input_size * layer.output_size
+    units = layer.hidden_size
+    updated = selected_units(update_percent, units) if layer.gate == "top_a" else units
+    return (units + 2 * updated) * (layer.input_size + units)
+
+
+def _layer_paper_macs(layer: Layer, update_percent: float) -> float:
+    if not isinstance(layer, GRU):
+        return layer.input_size * layer.output_size
+    share = update_percent / 100.0 if layer.gate == "top_a" else 1.0
+    dense = 3 * layer.hidden_size * (layer.input_size + layer.hidden_size)
+    return (dense + PAPER_EXTRAS * layer.hidden_size) * (1.0 + 2.0 * share) / 3.0
+
+
+def _split(spec: ModelSpec, per_step: list[float], steps_per_second: float) -> MacSplit:
+    pairs = list(zip(spec.layers, per_step, strict=True))
+    recurrent = sum(macs for layer, macs in pairs if isinstance(layer, GRU)) * steps_per_second
+    other = sum(macs for layer, macs in pairs if not isinstance(layer, GRU)) * steps_per_second
+    return MacSplit(round(recurrent), round(other), round(recurrent) + round(other))

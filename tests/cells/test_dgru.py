@@ -1,0 +1,169 @@
+"""D-GRU in torch: exactness of the gate, of P = 100, and of the native training steps."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from wheesht.cells import DGRNN, DGRU, GRU, from_torch_gru  # noqa: E402
+from wheesht.cells.controllers import Everyone, Threshold, TopA  # noqa: E402
+from wheesht.errors import ParameterError  # noqa: E402
+
+# float64 sums of 70 terms in another order; measured 4e-16.
+SAME_FORMULA = 1e-12
+# float32 gradients summed over 5 x 23 frames against float64; measured 6e-7 relative.
+FLOAT32_GRADIENT = 5e-6
+
+
+def masked_formula(cell, x, masks):
+    """h = g (z c + (1 - z) h) + (1 - g) h with the masks given, in plain torch."""
+    h, outputs = x.new_zeros(x.shape[0], cell.hidden_size), []
+    n = cell.hidden_size
+    for t in range(x.shape[1]):
+        a = x[:, t] @ cell.w_x.T + cell.b_x
+        b = h @ cell.w_h.T + cell.b_h
+        r = torch.sigmoid(a[:, :n] + b[:, :n])
+        z = torch.sigmoid(a[:, n : 2 * n] + b[:, n : 2 * n])
+        c = torch.tanh(a[:, 2 * n :] + r * b[:, 2 * n :])
+        h = masks[:, t] * (z * c + (1 - z) * h) + (1 - masks[:, t]) * h
+        outputs.append(h)
+    return torch.stack(outputs, 1)
+
+
+def masks_of(cell, x):
+    state, masks = cell.initial_state(x.shape[0]), []
+    for frame in x.unbind(1):
+        _, state = cell.step(frame, state)
+        masks.append(state["update_mask"])
+    return torch.stack(masks, 1)
+
+
+@pytest.mark.parametrize(("input_size", "hidden_size"), [(1, 1), (7, 11), (33, 37), (320, 320)])
+def test_all_units_equal_torch_gru(input_size, hidden_size):
+    torch.manual_seed(1)
+    theirs = torch.nn.GRU(input_size, hidden_size, batch_first=True).double()
+    ours = from_torch_gru(theirs, TopA(100))
+    x = torch.randn(3, 17, input_size, dtype=torch.float64)
+    assert (theirs(x)[0] - ours(x)[0]).abs().max() < 1e-6
+    assert (theirs(x)[0] - ours(x)[0]).abs().max() < SAME_FORMULA
+
+
+def test_dgru_has_no_parameter_beyond_the_gru():
+    assert {n: p.shape for n, p in DGRU(5, 9).named_parameters()} == {
+        n: p.shape for n, p in GRU(5, 9).named_parameters()
+    }
+
+
+@pytest.mark.parametrize(
+    ("percent", "hidden", "count"), [(50, 320, 160), (25, 7, 2), (50, 7, 4), (0.1, 10, 1), (100, 3, 3)]
+)
+def test_top_a_marks_exactly_a_units_with_half_rounded_up(percent, hidden, count):
+    scores = torch.randn(50, hidden, generator=torch.Generator().manual_seed(0))
+    assert TopA(percent)(scores).sum(1).tolist() == [count] * 50
+
+
+@pytest.mark.parametrize(
+    "scores", [[0.0, -0.0, 0.0, -0.0, 1.0], [2.0, 2.0, 2.0, 2.0, 2.0], [-1.0, 3.0, -1.0, 3.0, -1.0]]
+)
+@pytest.mark.parametrize("native", [False, True])
+def test_ties_go_to_the_lowest_index(scores, native):
+    expected = sorted(range(5), key=lambda j: (-scores[j], j))[:3]
+    if native:
+        cell = DGRU(1, 5, TopA(60))
+        with torch.no_grad():
+            for parameter in cell.parameters():
+                parameter.zero_()
+            cell.b_x[5:10] = torch.tensor(scores)
+        _, state = cell(torch.zeros(1, 1, 1))
+        mask = state["update_mask"][0]
+    else:
+        mask = TopA(60)(torch.tensor([scores]))[0]
+    assert torch.nonzero(mask).flatten().tolist() == sorted(expected)
+
+
+@pytest.mark.parametrize("controller", [TopA(50), TopA(9), TopA(100), Everyone()], ids=str)
+def test_unselected_units_keep_their_state_and_selected_see_the_whole_old_one(controller):
+    torch.manual_seed(2)
+    cell = DGRU(7, 11, controller).double()
+    x = torch.randn(4, 19, 7, dtype=torch.float64)
+    masks = masks_of(cell, x)
+    assert (cell(x)[0] - masked_formula(cell, x, masks)).abs().max() < SAME_FORMULA
+
+
+@pytest.mark.parametrize(
+    "controller", [TopA(50), TopA(100), Threshold(37, 0.5), Everyone()], ids=lambda c: type(c).__name__
+)
+def test_native_gradients_equal_autograd_of_the_plain_formula(controller):
+    torch.manual_seed(3)
+    cell = DGRU(19, 37, controller)
+    x = torch.randn(5, 23, 19, requires_grad=True)
+    weight = torch.randn(5, 23, 37)
+    native = torch.autograd.grad((cell(x)[0] * weight).sum(), [x, *cell.parameters()])
+    masks = masks_of(cell, x.detach())
+
+    precise = DGRU(19, 37, Everyone()).double()
+    precise.load_state_dict(cell.state_dict(), strict=False)
+    x64 = x.detach().double().requires_grad_()
+    out = masked_formula(precise, x64, masks.double())
+    plain = torch.autograd.grad((out * weight.double()).sum(), [x64, *precise.parameters()])
+    for got, want in zip(native, plain, strict=True):
+        assert (got - want).norm() / want.norm() < FLOAT32_GRADIENT
+
+
+def test_gradient_passes_an_unselected_unit_unchanged():
+    cell = DGRU(2, 4, Threshold(4, 0.999)).double()
+    with torch.no_grad():
+        cell.b_x[4:8] = -20.0  # no unit ever asks for an update
+    h_0 = torch.randn(1, 4, dtype=torch.float64, requires_grad=True)
+    out, _ = cell(torch.randn(1, 5, 2, dtype=torch.float64), {"h": h_0})
+    assert torch.equal(torch.autograd.grad(out[:, -1].sum(), h_0)[0], torch.ones(1, 4).double())
+
+
+def test_state_goes_on_in_the_native_path():
+    torch.manual_seed(4)
+    cell = DGRU(7, 11, TopA(40))
+    x = torch.randn(2, 13, 7)
+    head, state = cell(x[:, :6])
+    tail, _ = cell(x[:, 6:], state)
+    assert torch.equal(torch.cat([head, tail], 1), cell(x)[0])
+
+
+def test_any_score_may_drive_the_gate_of_any_cell():
+    torch.manual_seed(5)
+    first_three = torch.tensor([[9.0, 8.0, 7.0, 0.0, 0.0]], dtype=torch.float64)
+    dynamic = DGRNN(GRU(2, 5).double(), TopA(60), score=lambda x, h: first_three)
+    h, state = dynamic(torch.randn(1, 4, 2, dtype=torch.float64))
+    assert state["update_mask"].tolist() == [[1, 1, 1, 0, 0]]
+    assert h[0, :, 3:].abs().max() == 0.0 and h[0, :, :3].abs().min() > 0.0
+
+
+def test_dgrnn_on_its_own_scores_is_dgru():
+    torch.manual_seed(6)
+    cell = DGRU(3, 8, TopA(50)).double()
+    x = torch.randn(2, 9, 3, dtype=torch.float64)
+    assert torch.equal(DGRNN(cell, TopA(50))(x)[0], cell(x)[0])
+
+
+def test_calibrated_threshold_updates_the_asked_share():
+    scores = torch.randn(4000, 6, generator=torch.Generator().manual_seed(1)) * 2 + 1
+    gate = Threshold(6)
+    gate.calibrate(scores, update_percent=30)
+    # 4000 draws: one draw is 0.025 %; interpolation of the quantile moves at most a few.
+    assert gate(scores).mean(0).tolist() == pytest.approx([0.3] * 6, abs=1e-3)
+
+
+@pytest.mark.parametrize("value", [0, -5, 100.5, float("nan")])
+def test_update_percent_out_of_range_is_refused(value):
+    with pytest.raises(ParameterError, match="needs above 0 to 100 percent"):
+        TopA(value)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1.0])
+def test_threshold_out_of_range_is_refused(value):
+    with pytest.raises(ParameterError, match="between 0 and 1"):
+        Threshold(3, value)
+
+
+@pytest.mark.parametrize("value", [0.0, 100.0])
+def test_calibration_percentage_out_of_range_is_refused(value):
+    with pytest.raises(ParameterError, match="between 0 and 100"):
+        Threshold(3).calibrate(torch.zeros(2, 3), value)

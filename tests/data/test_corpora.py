@@ -1,0 +1,121 @@
+"""Corpus layouts and the bank of decoded recordings."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from wheesht.data.bank import cache_folder, decode, open_bank
+from wheesht.data.corpora import LAYOUTS, dns_corpus, folders_corpus, split_corpus
+from wheesht.errors import CorpusError
+
+
+def record(path, rate=16000, channels=1, n=400, subtype="PCM_16"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(abs(hash(path.name)) % 1000)
+    soundfile.write(path, rng.uniform(-0.5, 0.5, (n, channels)), rate, subtype=subtype)
+    return path
+
+
+def fill(root, folders, files=5):
+    for folder in folders:
+        for i in range(files):
+            record(root / folder / f"deep/{i}.wav")
+
+
+def every(corpus):
+    lists = (corpus.speech_train, corpus.speech_valid, corpus.noise_train, corpus.noise_valid)
+    return [path for part in lists for path in part]
+
+
+def test_folders_layout_holds_out_files_and_uses_each_once(tmp_path):
+    fill(tmp_path, ["clean", "noise"], files=30)
+    corpus = folders_corpus(tmp_path)
+    assert len(every(corpus)) == len(set(every(corpus))) == 60
+    assert len(corpus.speech_valid) == len(corpus.noise_valid) == 2
+
+
+def test_held_out_files_are_mostly_kept_when_the_folder_grows(tmp_path):
+    fill(tmp_path, ["clean", "noise"], files=20)
+    before = set(folders_corpus(tmp_path).speech_valid)
+    record(tmp_path / "clean" / "new.wav")
+    assert len(before & set(folders_corpus(tmp_path).speech_valid)) >= len(before) - 1
+
+
+@pytest.mark.parametrize(
+    "names", [("datasets/clean", "datasets/noise"), ("clean_fullband", "noise_fullband")]
+)
+def test_dns_layout_finds_both_generations(tmp_path, names):
+    fill(tmp_path, names)
+    assert len(every(dns_corpus(tmp_path))) == 10
+
+
+def test_split_layout_leaves_the_test_folder_unread(tmp_path):
+    kinds = [f"{kind}/{part}" for kind in ("speech", "noise") for part in ("train", "valid", "test")]
+    fill(tmp_path, kinds)
+    corpus = split_corpus(tmp_path)
+    assert len(every(corpus)) == 20 and not [p for p in every(corpus) if "test" in p.parts[-3:-1]]
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_an_empty_folder_is_no_corpus(layout, tmp_path):
+    with pytest.raises(CorpusError, match="no such folder|not a DNS Challenge folder"):
+        LAYOUTS[layout](tmp_path)
+
+
+def test_a_folder_without_audio_is_named(tmp_path):
+    (tmp_path / "clean").mkdir()
+    with pytest.raises(CorpusError, match="no audio file in it"):
+        folders_corpus(tmp_path)
+
+
+def test_a_single_file_cannot_be_split(tmp_path):
+    fill(tmp_path, ["clean", "noise"], files=1)
+    with pytest.raises(CorpusError, match="one file only"):
+        folders_corpus(tmp_path)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (8000, 2), (44100, 1), (48000, 3)])
+def test_decoding_converts_rate_and_channels(tmp_path, rate, channels):
+    t = np.arange(rate) / rate
+    tone = 0.5 * np.sin(2 * np.pi * 440 * t)
+    soundfile.write(tmp_path / "a.wav", np.tile(tone[:, None], (1, channels)), rate)
+    got = decode(tmp_path / "a.wav", 16000)
+    want = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    assert got.dtype == np.int16 and len(got) == 16000
+    # Away from the edges, where the resampler has no neighbours: 16-bit steps and 0.1 dB.
+    assert np.abs(got[500:-500] / 32768 - want[500:-500]).max() < 0.006
+
+
+def test_bank_returns_each_recording_and_survives_a_bad_file(tmp_path, caplog):
+    good = [record(tmp_path / "a.wav", n=37), record(tmp_path / "b.wav", n=1)]
+    bad = tmp_path / "c.wav"
+    bad.write_bytes(b"RIFFnothing")
+    bank = open_bank([good[0], bad, good[1]], 16000, tmp_path / "cache")
+    assert [len(bank[i]) for i in range(len(bank))] == [37, 1] and bank.total_samples == 38
+    want, _ = soundfile.read(good[0], dtype="float32")
+    assert np.array_equal(bank[0], want) and "c.wav" in caplog.text
+
+
+def test_bank_is_decoded_once_and_again_after_a_change(tmp_path):
+    path = record(tmp_path / "a.wav", n=50)
+    seen = []
+
+    def watch(files):
+        seen.append(len(files))
+        return files
+
+    for n in (50, 50, 60):
+        record(path, n=n) if n != 50 else None
+        assert open_bank([path], 16000, tmp_path / "cache", watch).total_samples == n
+    assert seen == [1, 1]
+
+
+def test_a_bank_of_nothing_decodable_is_refused(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"")
+    with pytest.raises(CorpusError, match="none of 1 files"):
+        open_bank([tmp_path / "a.wav"], 16000, tmp_path / "cache")
+
+
+def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "wheesht"

@@ -1,0 +1,425 @@
+"""Broken and hostile bundles: always `BundleError`, with the file and the field named."""
+
+import dataclasses
+import json
+import math
+import os
+import re
+import struct
+
+import numpy as np
+import pytest
+from bundles import gru_host, random_tensors
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from wheesht.errors import BundleError
+from wheesht.spec import bundle as bundle_module
+from wheesht.spec.bundle import read_bundle, write_bundle
+from wheesht.spec.model_spec import GRU
+
+SPEC = gru_host((3, 2), "threshold", n_bins=4)  # has every kind of tensor
+SLOW_DISK = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+def container(document, tensors=None):
+    """Bytes of a safetensors file with a spec as its metadata."""
+    return container_of_text(json.dumps(document), tensors)
+
+
+def container_of_text(text, tensors=None, key="wheesht"):
+    """Bytes of a safetensors file with any text as its metadata."""
+    return save(random_tensors(SPEC) if tensors is None else tensors, metadata={key: text})
+
+
+def valid_document():
+    return json.loads(json.dumps(SPEC.to_dict()))
+
+
+def raw_container(header, body=b"", length=None):
+    """Bytes with any header, and any length claimed for it."""
+    header = header.encode() if isinstance(header, str) else header
+    return struct.pack("<Q", len(header) if length is None else length) + header + body
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Write bytes to a file, read it as a bundle, and return the sentence of the refusal."""
+
+    def read(data):
+        path = tmp_path / "m.safetensors"
+        path.write_bytes(data)
+        with pytest.raises(BundleError) as caught:
+            read_bundle(path)
+        message = str(caught.value)
+        assert message.startswith(f"{path}: ")
+        assert len(message) < 1000, "a refusal is a sentence"
+        return message.removeprefix(f"{path}: ")
+
+    return read
+
+
+def test_the_starting_point_of_these_tests_is_valid(tmp_path):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(container(valid_document()))
+    assert read_bundle(path).spec == SPEC
+
+
+# Every field of the document, one by one. The lists of cases are made from a valid document, so
+# that a new field is covered as soon as it exists.
+
+
+def places(value, path=()):
+    """Every (path, value) below and including `value`, free JSON left out."""
+    yield path, value
+    if path and path[-1] == "provenance":
+        return
+    items = {dict: lambda: value.items(), list: lambda: enumerate(value)}
+    for key, item in items.get(type(value), list)():
+        yield from places(item, (*path, key))
+
+
+def dotted(path):
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return text.removeprefix(".")
+
+
+def replaced(path, value):
+    """A valid document with the value at `path` replaced."""
+    document = valid_document()
+    if not path:
+        return value
+    at(document, path[:-1])[path[-1]] = value
+    return document
+
+
+def at(document, path):
+    for key in path:
+        document = document[key]
+    return document
+
+
+PLACES = list(places(valid_document()))
+FIELDS = [(p, v) for p, v in PLACES if p and isinstance(p[-1], str)]
+OBJECTS = [p for p, v in PLACES if isinstance(v, dict) and (not p or p[-1] != "provenance")]
+WRONG_TYPES = {
+    int: [None, True, 1.5, "1", [], {}],
+    float: [None, True, "1", [], {}],
+    str: [None, True, 1, [], {}],
+    list: [None, True, 1, "x", {}],
+    dict: [None, True, 1, "x", []],
+}
+OUT_OF_RANGE = {
+    int: [-1, -(2**63), 10**9, 10**30],
+    float: [-1.0, 1e9, 10**400, math.nan, math.inf, -math.inf],
+    str: ["", "NO", "x" * 10**5, "ünï", "a\u0000b", "\ud800"],
+}
+
+
+def kind_of(value):
+    return next(kind for kind in WRONG_TYPES if type(value) is kind)
+
+
+def case_id(case):
+    path, value = case
+    shown = repr(value) if not isinstance(value, int | str) else type(value).__name__
+    return f"{dotted(path) or 'document'}-{shown[:12]}-{str(value)[:6]}"
+
+
+def cases(table):
+    pairs = [(p, bad) for p, v in PLACES for bad in table.get(kind_of(v), [])]
+    return [pytest.param(p, bad, id=case_id((p, bad))) for p, bad in pairs]
+
+
+@pytest.mark.parametrize("path", [p for p, _ in FIELDS], ids=dotted)
+def test_a_missing_field_is_named(refused, path):
+    document = valid_document()
+    del at(document, path[:-1])[path[-1]]
+    message = refused(container(document))
+    if path[-1] == "type":
+        assert message == f"{dotted(path)}: got None, needs one of linear, gru"
+    else:
+        assert message == f"{dotted(path)}: missing"
+
+
+@pytest.mark.parametrize("path", OBJECTS, ids=lambda p: dotted(p) or "document")
+def test_an_unknown_field_is_named(refused, path):
+    message = refused(container(replaced((*path, "surprise"), 1)))
+    assert message.startswith(f"{dotted((*path, 'surprise'))}: unknown field; known are ")
+
+
+@pytest.mark.parametrize("path, bad", cases(WRONG_TYPES))
+def test_a_wrong_type_is_named(refused, path, bad):
+    message = refused(container(replaced(path, bad)))
+    where = dotted(path) or "spec"
+    assert message.startswith(f"{where}: got ")
+    assert ", needs " in message
+
+
+@pytest.mark.parametrize("path, bad", cases(OUT_OF_RANGE))
+def test_a_value_out_of_range_names_a_field(refused, path, bad):
+    message = refused(container(replaced(path, bad)))
+    found = re.match(r"([a-z_]+(\[\d+\])?(\.[a-z_]+)*): got .*, needs ", message)
+    if isinstance(bad, int) and len(path) > 1 and path[-1].endswith(("_size", "_bins", "_bin")):
+        # Sizes must agree with their neighbours: the field named may be the next one.
+        assert found and found[1] in {dotted(p) for p, _ in FIELDS}
+        assert found[1].split(".")[0].split("[")[0] in ("layers", "features", "mask")
+    else:
+        assert found and found[1] == dotted(path)
+
+
+@pytest.mark.parametrize("i", range(len(SPEC.layers)))
+def test_a_layer_of_another_type_is_refused(refused, i):
+    message = refused(container(replaced(("layers", i, "type"), "lstm")))
+    assert message == f"layers[{i}].type: got 'lstm', needs one of linear, gru"
+
+
+# The metadata.
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("", "metadata.wheesht: not JSON"),
+        ("{", "metadata.wheesht: not JSON"),
+        ("[" * 10**5, "metadata.wheesht: not JSON"),
+        ('{"a":' * 10**5, "metadata.wheesht: not JSON"),
+        ('{"name": 1' + "0" * 5000 + "}", "metadata.wheesht: not JSON"),
+        ('{"name": 1, "name": 2}', "metadata.wheesht: field 'name' is there twice"),
+        ("null", "spec: got NoneType, needs an object"),
+        ("[]", "spec: got list, needs an object"),
+        ('"' + "x" * 10**6 + '"', "spec: got str, needs an object"),
+        ('{"' + "x" * 10**6 + '": 1}', "xxx"),
+        ('{"\\u001b[2J": 1}', "'\\x1b[2J': unknown field"),
+    ],
+    ids=[
+        "empty", "cut", "deep list", "deep object", "long integer", "twice", "null", "list",
+        "string", "long key", "terminal codes",
+    ],
+)  # fmt: skip
+def test_metadata_that_is_no_spec_is_refused(refused, text, sentence):
+    assert refused(container_of_text(text)).startswith(sentence)
+
+
+def test_a_safetensors_file_of_another_program_is_refused(refused):
+    assert refused(container_of_text("{}", key="format")).startswith("metadata: no 'wheesht' entry")
+    assert refused(save(random_tensors(SPEC))).startswith("metadata: no 'wheesht' entry")
+
+
+def test_provenance_deeper_than_its_limit_is_refused(refused):
+    nested = "0"
+    for _ in range(300):
+        nested = f'{{"n": {nested}}}'
+    document = json.dumps(valid_document()).replace('{"data": ["none"], "seed": 0}', nested)
+    assert "levels of nesting" in refused(container_of_text(document))
+
+
+# The tensors.
+
+
+def tensors_with(name, change):
+    tensors = random_tensors(SPEC)
+    tensors[name] = change(tensors[name])
+    return tensors
+
+
+def filled(value):
+    def change(tensor):
+        tensor = tensor.copy()
+        tensor.flat[-1] = value
+        return tensor
+
+    return change
+
+
+TENSORS = list(SPEC.tensor_shapes())
+CHANGES = {
+    "flat": (lambda t: t.reshape(-1, 1, 1), "got shape"),
+    "longer": (lambda t: np.concatenate([t, t]), "got shape"),
+    "empty": (lambda t: t[:0], "got shape"),
+    "float16": (lambda t: t.astype(np.float16), "got F16, needs F32"),
+    "float64": (lambda t: t.astype(np.float64), "got F64, needs F32"),
+    "int32": (lambda t: t.astype(np.int32), "got I32, needs F32"),
+    "bool": (lambda t: t.astype(bool), "got BOOL, needs F32"),
+    "nan": (filled(np.nan), "holds NaN or Inf"),
+    "inf": (filled(np.inf), "holds NaN or Inf"),
+    "minus inf": (filled(-np.inf), "holds NaN or Inf"),
+    "huge": (filled(-1.01e4), "holds a value of size 10100, needs at most 10000"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", TENSORS)
+def test_a_wrong_tensor_is_named(refused, name, change):
+    make, sentence = CHANGES[change]
+    message = refused(container(valid_document(), tensors_with(name, make)))
+    assert message.startswith(f"tensor {name}: {sentence}")
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_a_missing_tensor_is_named(refused, name):
+    tensors = random_tensors(SPEC)
+    del tensors[name]
+    assert refused(container(valid_document(), tensors)) == f"tensor {name}: missing"
+
+
+def test_an_unknown_tensor_is_named(refused):
+    tensors = random_tensors(SPEC) | {"gru1.extra": np.ones(1, np.float32)}
+    assert refused(container(valid_document(), tensors)).startswith("tensor 'gru1.extra': unknown")
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -0.5])
+def test_a_threshold_outside_its_range_is_named(refused, value):
+    tensors = tensors_with("gru2.threshold", filled(value))
+    message = refused(container(valid_document(), tensors))
+    assert message == "tensor gru2.threshold: needs values between 0 and 1, exclusive"
+
+
+def test_layers_whose_sums_could_overflow_are_refused(tmp_path):
+    # Each value is allowed, the product of ten such layers is not: 4e4 ** 10 is beyond float32.
+    spec = gru_host((4,), "none", n_bins=4)
+    linear = [dataclasses.replace(spec.layers[0], name=f"l{i}") for i in range(10)]
+    document = spec.to_dict()
+    document["layers"] = [vars(layer) for layer in (*linear, spec.layers[-1])]
+    tensors = {}
+    for layer in (*linear, spec.layers[-1]):
+        for name, shape in layer.tensor_shapes().items():
+            tensors[f"{layer.name}.{name}"] = np.full(shape, 1e4, np.float32)
+    tensors |= {f"features.{n}": np.ones(4, np.float32) for n in ("mean", "scale")}
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(container(document, tensors))
+    with pytest.raises(BundleError, match=r"tensor l\d\.weight: .* sums can reach .*float32"):
+        read_bundle(path)
+
+
+# The container.
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(refused, share):
+    data = container(valid_document())
+    assert "not a readable bundle" in refused(data[: int(share * len(data))])
+
+
+def test_a_file_with_bytes_to_spare_is_refused(refused):
+    assert "not a readable bundle" in refused(container(valid_document()) + b"\0")
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 2**31, 2**63, 2**64 - 1])
+def test_a_header_length_that_lies_is_refused(refused, length):
+    data = container(valid_document())
+    assert "not a readable bundle" in refused(struct.pack("<Q", length) + data[8:])
+
+
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_header_length_that_is_off_by_one_is_refused(refused, off):
+    data = container(valid_document())
+    (length,) = struct.unpack("<Q", data[:8])
+    assert "not a readable bundle" in refused(struct.pack("<Q", length + off) + data[8:])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[" * 10**6,
+        '{"a":' * 10**5,
+        "null",
+        "[]",
+        "{}",
+        b"\xff\xfe" * 50,
+        '{"__metadata__": {"wheesht": 1}}',
+        '{"__metadata__": [1]}',
+        '{"t": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}',
+        '{"t": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 0]}}',
+        '{"t": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 0]}}',
+        '{"t": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}',
+        '{"t": {"dtype": "F99", "shape": [0], "data_offsets": [0, 0]}}',
+        '{"t": {"dtype": "F32", "shape": [0], "data_offsets": [0, 18446744073709551616]}}',
+    ],
+    ids=lambda h: str(h)[:60],
+)
+def test_a_hostile_header_is_refused(refused, header):
+    assert refused(raw_container(header))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0", b"\0" * 4096, b"RIFF" + b"\0" * 100, os.urandom(4096)]
+)
+def test_garbage_is_refused(refused, data):
+    assert "not a readable bundle" in refused(data)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="a folder, needs a file"):
+        read_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["missing.safetensors", "x" * 5000, "a\0b", "", "missing/deep"])
+def test_what_is_not_there_is_refused(tmp_path, name):
+    with pytest.raises(BundleError, match="^model "):
+        read_bundle(os.path.join(tmp_path, name) if name else name)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BundleError, match="neither a file nor a shipped model"):
+        read_bundle(tmp_path / "pipe")
+
+
+def test_a_file_beyond_the_size_limit_is_refused_unread(tmp_path, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    write_bundle(path, SPEC, random_tensors(SPEC))
+    monkeypatch.setattr(bundle_module, "MAX_BYTES", path.stat().st_size - 1)
+    with pytest.raises(BundleError, match=r"\d+ bytes, needs at most \d+"):
+        read_bundle(path)
+
+
+# Fuzzing: whatever the bytes, a valid bundle or a `BundleError`.
+
+
+def survives(path, data):
+    path.write_bytes(data)
+    try:
+        bundle = read_bundle(path)
+    except BundleError:
+        return
+    for name, shape in bundle.spec.tensor_shapes().items():
+        assert bundle.tensors[name].shape == shape
+        assert np.all(np.isfinite(bundle.tensors[name]))
+    assert all(layer.type in ("linear", "gru") for layer in bundle.spec.layers)
+    assert sum(layer.hidden_size for layer in bundle.spec.layers if isinstance(layer, GRU)) >= 0
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW_DISK)
+@given(data=st.binary(max_size=300))
+def test_random_bytes_are_survived(tmp_path, data):
+    survives(tmp_path / "m.safetensors", data)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW_DISK)
+@given(data=st.binary(max_size=300))
+def test_random_headers_are_survived(tmp_path, data):
+    survives(tmp_path / "m.safetensors", raw_container(data))
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=SLOW_DISK)
+@given(edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_flipped_bytes_are_survived(tmp_path, edits):
+    data = bytearray(container(valid_document()))
+    for place, byte in edits:
+        data[min(int(place * len(data)), len(data) - 1)] = byte
+    survives(tmp_path / "m.safetensors", bytes(data))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=SLOW_DISK)
+@given(path=st.sampled_from([p for p, _ in PLACES]), value=JSON)
+def test_any_json_in_any_place_is_survived(tmp_path, path, value):
+    survives(tmp_path / "m.safetensors", container(replaced(path, value)))

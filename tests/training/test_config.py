@@ -1,0 +1,60 @@
+"""Recipes: read strictly, every mistake named."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from wheesht.errors import ConfigError  # noqa: E402
+from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
+from wheesht.training.loop import learning_rate  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "model: missing"),
+        ("[model]", "model.name: missing"),
+        ("[model]\nname = 'a'\nwidth = 3", "model.width: unknown key"),
+        ("[model]\nname = 'a'\nhidden_size = 1.5", "model.hidden_size: got 1.5, needs int"),
+        ("[model]\nname = 'a'\nhost = 'b'", "model.host: got 'b'"),
+        ("[model]\nname = 'a'\nupdate_percent = 0", "above 0 to 100"),
+        ("[model]\nname = 3", "model.name: got 3, needs str"),
+        ("loss = 'l3'\n[model]\nname = 'a'", "loss: got 'l3'"),
+        ("[model]\nname = 'a'\n[data]\nlayout = 'x'", "data.layout: got 'x'"),
+        ("[model]\nname = 'a'\n[mixing]\nsnr_db = [1.0]", "mixing.snr_db: got .* needs 2 numbers"),
+        ("[model]\nname = 'a'\n[optim]\nupdates = 0", "optim.updates: got 0"),
+        ("[model]\nname = 'a'\n[optim]\nbatch_size = 0", "optim.batch_size: got 0"),
+        ("[model]\nname = 'a'\n[optim]\nlearning_rate = 2", "optim.learning_rate: got 2"),
+        ("[model]\nname = 'a'\n[optim]\naverage = 1", "optim.average: got 1"),
+        ("[model]\nname = 'a'\n[validation]\nmonitor = 'x'", "validation.monitor: got 'x'"),
+        ("[model]\nname = 'a'\n[validation]\nevery = 0", "validation.every: got 0"),
+        ("[model]\nname = 'a'\n[validation]\nclips = 0", "validation.clips: got 0"),
+        ("model = 3", "model: got 3, needs a table"),
+        ("[model", "not a readable recipe"),
+    ],
+)
+def test_a_mistake_is_named_with_its_path(text, message, tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_recipe(path)
+
+
+def test_a_missing_recipe_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="not a readable recipe"):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_plain_data_round_trip_is_exact():
+    recipe = recipe_from_dict({"model": {"name": "a"}, "mixing": {"snr_db": [0, 1]}})
+    assert isinstance(recipe, Recipe) and recipe_from_dict(recipe.to_dict()) == recipe
+    assert recipe.mixing.snr_db == (0.0, 1.0)
+
+
+def test_learning_rate_warms_up_and_falls_to_its_end():
+    config = OptimConfig(updates=1000, warm_up=100, learning_rate=1e-3, final_learning_rate=1e-5)
+    assert learning_rate(0, config) == pytest.approx(1e-5)
+    assert learning_rate(100, config) == pytest.approx(1e-3)
+    assert learning_rate(1000, config) == pytest.approx(1e-5)
+    rates = [learning_rate(step, config) for step in range(100, 1001)]
+    assert rates == sorted(rates, reverse=True)
