@@ -5,6 +5,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include <atomic>
@@ -31,7 +32,7 @@ using BytesOut = nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>;
 
 namespace {
 
-constexpr size_t kPage = 4096;
+constexpr size_t kCacheLine = 64;
 
 [[noreturn]] void refuse(const std::string &where, const std::string &what)
 {
@@ -58,7 +59,7 @@ template <class T> using Block = std::unique_ptr<T[], Free>;
 
 template <class T> Block<T> allocate(size_t count)
 {
-    void *p = std::aligned_alloc(kPage, padded(count * sizeof(T) + 1, kPage));
+    void *p = std::aligned_alloc(kCacheLine, padded(count * sizeof(T) + 1, kCacheLine));
     if (!p) throw std::bad_alloc();
     return Block<T>(static_cast<T *>(p));
 }
@@ -351,11 +352,13 @@ static std::vector<std::string> isa_names()
 
 NB_MODULE(_ext, m)
 {
+    m.doc() = "The C engine. Arrays are packed by wheesht.engine.pack; layouts: wheesht.h.";
     m.attr("LANES") = WH_LANES;
     m.attr("PANEL_ROWS") = WH_PANEL_ROWS;
-    m.def("isa_names", &isa_names);
+    m.def("isa_names", &isa_names,
+          "Return the instruction sets usable on this CPU, slowest first, from 'scalar' on.");
 
-    nb::class_<Model>(m, "Model")
+    nb::class_<Model>(m, "Model", "A model description with copies of its packed arrays.")
         .def(nb::init<int32_t, int32_t, int32_t, Floats, Floats, int32_t, float, Floats, Floats,
                       int32_t, int32_t>(),
              nb::arg("win_length"), nb::arg("hop_length"), nb::arg("n_fft"),
@@ -364,30 +367,41 @@ NB_MODULE(_ext, m)
              nb::arg("mask_first_bin"), nb::arg("mask_bins"))
         .def("add_linear", &Model::add_linear, nb::arg("input_size"), nb::arg("output_size"),
              nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"),
-             nb::arg("slope") = 0.0f)
+             nb::arg("slope") = 0.0f, "Append a fully connected layer; `weight` in panels.")
         .def("add_gru", &Model::add_gru, nb::arg("input_size"), nb::arg("hidden_size"),
              nb::arg("z").noconvert(), nb::arg("rc").noconvert(), nb::arg("bias").noconvert(),
-             nb::arg("gate"), nb::arg("threshold").noconvert() = nb::none());
+             nb::arg("gate"), nb::arg("threshold").noconvert() = nb::none(),
+             "Append a GRU; `z` in panels, `rc` in unit blocks, `bias` (4, H), `threshold` (H,).");
 
-    nb::class_<Stream>(m, "Stream")
+    nb::class_<Stream>(m, "Stream", "One running instance of a model; one thread at a time.")
         .def(nb::init<std::shared_ptr<Model>, const std::string &>(), nb::arg("model"),
              nb::arg("isa") = "")
-        .def("process", &Stream::process, nb::arg("x").noconvert())
+        .def("process", &Stream::process, nb::arg("x").noconvert(),
+             "Enhance whole hops: returns the delayed output and, per hop, the mean mask of the "
+             "highest eighth of its bins.")
         .def("process_given", &Stream::process_given, nb::arg("x").noconvert(),
-             nb::arg("masks").noconvert())
-        .def("selected", &Stream::selected)
-        .def("hidden", &Stream::hidden)
-        .def("mask", &Stream::mask)
-        .def("reset", &Stream::reset)
-        .def("clone", &Stream::clone)
-        .def("set_update_percent", &Stream::set_update_percent, nb::arg("percent"))
-        .def("set_min_gain", &Stream::set_min_gain, nb::arg("gain"))
-        .def("set_profiling", &Stream::set_profiling, nb::arg("on"))
-        .def("executed_macs", &Stream::executed_macs)
-        .def("updated_units", &Stream::updated_units)
-        .def("layer_nanoseconds", &Stream::layer_nanoseconds)
-        .def("total_nanoseconds", &Stream::total_nanoseconds)
-        .def("hops", &Stream::hops)
-        .def_prop_ro("isa", &Stream::isa)
-        .def_prop_ro("bytes", &Stream::bytes);
+             nb::arg("masks").noconvert(),
+             "The same with the updated units given: one row per hop, non-zero = update.")
+        .def("selected", &Stream::selected, "Return the units updated in the last hop.")
+        .def("hidden", &Stream::hidden, "Return the hidden states of all GRUs.")
+        .def("mask", &Stream::mask, "Return the mask of the last hop as applied.")
+        .def("reset", &Stream::reset, "Return to the initial state; settings stay.")
+        .def("clone", &Stream::clone, "Return an independent copy with state and settings.")
+        .def("set_update_percent", &Stream::set_update_percent, nb::arg("percent"),
+             "Set the share of units that top-A layers update, above 0 to 100.")
+        .def("set_min_gain", &Stream::set_min_gain, nb::arg("gain"),
+             "Set the smallest mask value, 0 to 1.")
+        .def("set_profiling", &Stream::set_profiling, nb::arg("on"),
+             "Start or stop measuring time per layer.")
+        .def("executed_macs", &Stream::executed_macs,
+             "Return the MACs executed since reset, per layer.")
+        .def("updated_units", &Stream::updated_units,
+             "Return the units updated since reset, per GRU.")
+        .def("layer_nanoseconds", &Stream::layer_nanoseconds,
+             "Return the time since reset while profiling, per layer.")
+        .def("total_nanoseconds", &Stream::total_nanoseconds,
+             "Return the time since reset while profiling, whole hops.")
+        .def("hops", &Stream::hops, "Return the hops since reset.")
+        .def_prop_ro("isa", &Stream::isa, "Instruction set in use.")
+        .def_prop_ro("bytes", &Stream::bytes, "Bytes of state and scratch.");
 }

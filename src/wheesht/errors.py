@@ -55,3 +55,7 @@ class CheckpointError(WheeshtError, ValueError):
 
 class MissingDependency(WheeshtError, ImportError):
     """An optional package is not installed; the message holds the install command."""
+
+
+class GateError(WheeshtError):
+    """An implementation differs from the judge, so its time would mean nothing."""

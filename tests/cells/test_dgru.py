@@ -54,7 +54,8 @@ def test_dgru_has_no_parameter_beyond_the_gru():
 
 
 @pytest.mark.parametrize(
-    ("percent", "hidden", "count"), [(50, 320, 160), (25, 7, 2), (50, 7, 4), (0.1, 10, 1), (100, 3, 3)]
+    ("percent", "hidden", "count"),
+    [(50, 320, 160), (25, 7, 2), (50, 7, 4), (0.1, 10, 1), (100, 3, 3)],
 )
 def test_top_a_marks_exactly_a_units_with_half_rounded_up(percent, hidden, count):
     scores = torch.randn(50, hidden, generator=torch.Generator().manual_seed(0))
@@ -90,7 +91,9 @@ def test_unselected_units_keep_their_state_and_selected_see_the_whole_old_one(co
 
 
 @pytest.mark.parametrize(
-    "controller", [TopA(50), TopA(100), Threshold(37, 0.5), Everyone()], ids=lambda c: type(c).__name__
+    "controller",
+    [TopA(50), TopA(100), Threshold(37, 0.5), Everyone()],
+    ids=["half", "all", "threshold", "everyone"],
 )
 def test_native_gradients_equal_autograd_of_the_plain_formula(controller):
     torch.manual_seed(3)

@@ -50,8 +50,8 @@ def test_dns_layout_finds_both_generations(tmp_path, names):
 
 
 def test_split_layout_leaves_the_test_folder_unread(tmp_path):
-    kinds = [f"{kind}/{part}" for kind in ("speech", "noise") for part in ("train", "valid", "test")]
-    fill(tmp_path, kinds)
+    for kind in ("speech", "noise"):
+        fill(tmp_path, [f"{kind}/{part}" for part in ("train", "valid", "test")])
     corpus = split_corpus(tmp_path)
     assert len(every(corpus)) == 20 and not [p for p in every(corpus) if "test" in p.parts[-3:-1]]
 

@@ -25,9 +25,7 @@ def noisy(speech):
     return speech + 0.05 * noise
 
 
-@pytest.mark.parametrize(
-    ("name", "best"), [("pesq_wb", 4.6439), ("estoi", 1.0), ("si_sdr", 100.0)]
-)
+@pytest.mark.parametrize(("name", "best"), [("pesq_wb", 4.6439), ("estoi", 1.0), ("si_sdr", 100.0)])
 def test_the_clean_signal_itself_gets_the_best_score(name, best, speech):
     assert METRICS[name](speech, speech, RATE) == pytest.approx(best, abs=1e-3)
 

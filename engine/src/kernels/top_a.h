@@ -23,21 +23,44 @@ static inline int32_t count_reaching(const int32_t *keys, int32_t n, int32_t lim
     return count;
 }
 
-/* Finds a limit that at least `a` keys reach, and whose successor fewer than `a` reach unless
- * exactly `a` reach the limit itself: bit by bit from the top, at most 32 counts. */
+/* The value half way between those that two keys stand for, or, where that does not lie between
+ * the keys (neighbours, NaN) or `exact` is asked for, the key half way between them. */
+static inline int32_t half_way(int32_t low, int32_t high, int exact)
+{
+    const int32_t low_bits = low ^ (low < 0 ? INT32_MAX : 0);
+    const int32_t high_bits = high ^ (high < 0 ? INT32_MAX : 0);
+    float a, b;
+    memcpy(&a, &low_bits, sizeof a);
+    memcpy(&b, &high_bits, sizeof b);
+    const int32_t key = ordered_key(0.5f * a + 0.5f * b);
+    if (!exact && low < key && key < high) return key;
+    return (int32_t)(((int64_t)low + high) >> 1);
+}
+
+enum { QUICK_STEPS = 16 }; /* halving values needs about 10 steps; halving keys, at most 32 */
+
+/* Finds a limit that exactly `a` keys reach or, where ties allow none, the largest that more than
+ * `a` reach; `reach` is how many do. Every step halves [low, high): `low` is reached by at least
+ * `a` keys, `high` by fewer. */
 static inline int32_t find_limit(const int32_t *keys, int32_t n, int32_t a, int32_t *reach)
 {
-    uint32_t limit = 0; /* offset by 2^31: 0 is the least key */
+    int32_t low = INT32_MAX, high = INT32_MIN;
+    for (int32_t i = 0; i < n; ++i) low = keys[i] < low ? keys[i] : low;
+    for (int32_t i = 0; i < n; ++i) high = keys[i] > high ? keys[i] : high;
+    *reach = count_reaching(keys, n, high);
+    if (*reach >= a) return high;
     *reach = n;
-    for (uint32_t bit = 0x80000000u; bit != 0 && *reach != a; bit >>= 1) {
-        const uint32_t probe = limit | bit;
-        const int32_t count = count_reaching(keys, n, (int32_t)(probe ^ 0x80000000u));
+    for (int step = 0; *reach != a && (int64_t)high - low > 1; ++step) {
+        const int32_t probe = half_way(low, high, step >= QUICK_STEPS);
+        const int32_t count = count_reaching(keys, n, probe);
         if (count >= a) {
-            limit = probe;
+            low = probe;
             *reach = count;
+        } else {
+            high = probe;
         }
     }
-    return (int32_t)(limit ^ 0x80000000u);
+    return low;
 }
 
 static void f32_top_a(int32_t *units, int32_t *keys, const float *v, int32_t n, int32_t a)

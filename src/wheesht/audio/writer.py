@@ -173,8 +173,11 @@ class RawFileWriter(Writer):
             ) from error
 
     def _finish(self) -> None:
-        self._file.close()
-        self._target.commit()
+        try:
+            self._file.close()
+            self._target.commit()
+        finally:
+            self._target.discard()
 
     def _abandon(self) -> None:
         self._file.close()

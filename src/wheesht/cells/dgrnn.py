@@ -43,12 +43,12 @@ class DGRNN(Cell):
 
     def __init__(
         self,
-        cell: Cell,
+        cell: Proposing,
         controller: nn.Module,
         score: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__(cell.input_size, cell.hidden_size)
-        self.cell = cell
+        self.cell: Proposing = cell
         self.controller = controller
         self.score = score
 

@@ -10,7 +10,8 @@ from wheesht.spec.cost import Cost, MacSplit, model_cost
 USUAL_PERCENTS = (100.0, 75.0, 50.0, 25.0)  # the rows of the D-GRU paper's table
 
 
-def _percents(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+def percents(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+    """Read a list such as ``100,50`` for an option of the dial."""
     if text is None:
         return None
     try:
@@ -25,13 +26,13 @@ def _percents(_: click.Context, __: click.Parameter, text: str | None) -> tuple[
 @click.argument("model")
 @click.option(
     "--update-percent",
-    "percents",
-    callback=_percents,
+    "settings",
+    callback=percents,
     metavar="P[,P...]",
     help="Settings of the dial, one row each.  [default: those of 100,75,50,25 that the model has]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(model: str, percents: tuple[float, ...] | None, as_json: bool) -> None:
+def command(model: str, settings: tuple[float, ...] | None, as_json: bool) -> None:
     r"""Print what MODEL costs: parameters, bytes, MACs per second of audio.
 
     MODEL is the name of a shipped model or a bundle file. Executed MACs are those of matrix
@@ -44,10 +45,10 @@ def command(model: str, percents: tuple[float, ...] | None, as_json: bool) -> No
     """
     spec = read_bundle(model).spec
     dial = spec.update_percent
-    if percents is None:
+    if settings is None:
         usual = tuple(p for p in USUAL_PERCENTS if dial.min <= p <= dial.max)
-        percents = usual or (dial.default,)
-    costs = [model_cost(spec, percent) for percent in percents]
+        settings = usual or (dial.default,)
+    costs = [model_cost(spec, percent) for percent in settings]
     if as_json:
         click.echo(json.dumps({"rows": [cost.to_dict() for cost in costs]}, indent=2))
     else:

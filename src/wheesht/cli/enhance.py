@@ -47,7 +47,7 @@ from wheesht.engine.stream import MAX_CHANNELS
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(inputs: tuple[str, ...], output: str | None, as_json: bool, **options: Any) -> None:
-    """Enhance IN: audio files (WAV, FLAC, OGG, Opus, MP3 ...), folders, or - for a pipe.
+    r"""Enhance IN: audio files (WAV, FLAC, OGG, Opus, MP3 ...), folders, or - for a pipe.
 
     One file becomes <name>_clean.wav beside it, or what -o names. Several files or folders
     need -o DIR and keep their names and tree there. Nothing is overwritten unless asked.
@@ -55,7 +55,7 @@ def command(inputs: tuple[str, ...], output: str | None, as_json: bool, **option
     \b
     Example:
       wheesht enhance noisy.wav -o clean.wav --update-percent 25
-    """  # noqa: D301  (\b is click\'s mark for text not to be re-wrapped)
+    """
     settings = Settings(options["model"], options["update_percent"], options["strength"])
     how = How(settings, options["overwrite"], _raw_format(options))
     jobs = plan_jobs(inputs, output, options["recursive"])

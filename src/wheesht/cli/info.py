@@ -13,12 +13,12 @@ from wheesht.spec.model_spec import GRU, Layer
 @click.argument("model", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(model: str | None, as_json: bool) -> None:
-    """Describe MODEL, a shipped model's name or a bundle file; without it, list shipped models.
+    r"""Describe MODEL, a shipped model's name or a bundle file; without it, list shipped models.
 
     \b
     Example:
       wheesht info default --json
-    """  # noqa: D301  (\b is click\'s mark for text not to be re-wrapped)
+    """
     if model is not None:
         facts = describe(read_bundle(model))
         click.echo(json.dumps(facts, indent=2) if as_json else _as_text(facts))

@@ -34,7 +34,13 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"wheesht.cli.{cmd_name}").command
+        command.help = _with_marks(command.help)
         return command
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the group's own text."""
+        self.help = _with_marks(self.help)
+        super().format_help_text(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview without importing anything."""
@@ -45,12 +51,12 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wheesht", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Speech enhancement whose compute you can dial.
+    r"""Speech enhancement whose compute you can dial.
 
     \b
     Example:
       wheesht enhance noisy.wav -o clean.wav
-    """  # noqa: D301  (\b is click\'s mark for text not to be re-wrapped)
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -86,6 +92,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
         return FAILED
     return status if isinstance(status, int) else 0
+
+
+def _with_marks(text: str | None) -> str | None:
+    r"""Turn the ``\b`` of a raw docstring into click's mark for text not to be re-wrapped."""
+    return text.replace("\\b\n", "\b\n") if text else text
 
 
 def _complain(message: str) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -67,7 +68,7 @@ def command(
     click.echo(f"{bundle} (update {best.best_step}, score {best.best_score:.4f})")
 
 
-def _decoding_bar(files):  # type: ignore[no-untyped-def]
+def _decoding_bar(files: Iterable[Path]) -> Iterator[Path]:
     with click.progressbar(
         files, label="decoding the corpus, once", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:

@@ -116,7 +116,7 @@ class Mixer:
     def _noise(self, rng: np.random.Generator) -> np.ndarray:
         kind = rng.random()
         if kind < self.config.babble_share:
-            return sum((self._speech(rng) for _ in range(int(rng.integers(3, 8)))), np.float32(0))
+            return np.sum([self._speech(rng) for _ in range(int(rng.integers(3, 8)))], axis=0)
         if kind < self.config.babble_share + self.config.coloured_share:
             return coloured_noise(self.n_samples, rng)
         noise = self._recorded_noise(rng)

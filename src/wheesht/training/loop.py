@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wheesht.data.bank import Progress as FileProgress
 from wheesht.data.bank import open_bank
-from wheesht.data.corpora import LAYOUTS, Corpus
+from wheesht.data.corpora import LAYOUTS, Corpus, folders_corpus
 from wheesht.data.mixing import Mixer
 from wheesht.data.prefetch import batches
 from wheesht.errors import ConfigError
@@ -186,9 +186,7 @@ class Trainer:
     def _validate(self, history: History) -> None:
         config, progress = self.recipe.validation, self.progress
         metrics = METRICS_BY_MONITOR[config.monitor]
-        values = validate(
-            self.averaged, self.valid_mixer, config.clips, self.recipe.loss, metrics
-        )
+        values = validate(self.averaged, self.valid_mixer, config.clips, self.recipe.loss, metrics)
         score = -values["loss"] if config.monitor == "loss" else values[config.monitor]
         if score > progress.best_score:
             progress.best_score, progress.best_step = score, progress.step
@@ -228,7 +226,7 @@ class Trainer:
 def list_corpus(config: DataConfig, root: Path) -> Corpus:
     """List the files of the corpus that a recipe names."""
     if config.layout == "folders":
-        return LAYOUTS["folders"](root, config.speech, config.noise)
+        return folders_corpus(root, config.speech, config.noise)
     return LAYOUTS[config.layout](root)
 
 
@@ -244,7 +242,8 @@ def learning_rate(step: int, config: OptimConfig) -> float:
 def _measure_feature_scale(network: Network, mixer: Mixer) -> None:
     """Set mean and scale of the features to those of training pairs."""
     with torch.no_grad():
-        noisy = torch.from_numpy(np.stack([mixer.pair(SCALE_SEED, i)[0] for i in range(SCALE_PAIRS)]))
+        pairs = [mixer.pair(SCALE_SEED, i) for i in range(SCALE_PAIRS)]
+        noisy = torch.from_numpy(np.stack([pair[0] for pair in pairs]))
         log_power = network.log_power(network.spectrum(noisy)).flatten(0, 1)
         network.features.mean.copy_(log_power.mean(0))
         network.features.scale.copy_(1.0 / log_power.std(0).clamp_min(1e-3))

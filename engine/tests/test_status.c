@@ -1,0 +1,128 @@
+/* Every status code is reached, by every way into it, and broken models never build a stream. */
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+
+static toy t;
+static char memory[1 << 16];
+
+/* What wh_stream_init() says to a model that one statement has broken. */
+#define REFUSED(expected, break_it)                                                         \
+    do {                                                                                    \
+        toy_make(&t, 320, 5, WH_GATE_THRESHOLD, 1u);                                        \
+        wh_stream *s = NULL;                                                                \
+        break_it;                                                                           \
+        const wh_status got = wh_stream_init(memory, sizeof memory, &t.model, NULL, &s);    \
+        CHECK(got == (expected) && !s, #break_it ": %s", wh_strerror(got));                 \
+        CHECK(wh_stream_bytes(&t.model) == 0, #break_it ": has a size");                    \
+        toy_free(&t);                                                                       \
+    } while (0)
+
+static void broken_models_are_refused(void)
+{
+    REFUSED(WH_ERR_NULL, t.model.window = NULL);
+    REFUSED(WH_ERR_NULL, t.model.twiddle = NULL);
+    REFUSED(WH_ERR_NULL, t.model.mean = NULL);
+    REFUSED(WH_ERR_NULL, t.model.scale = NULL);
+    REFUSED(WH_ERR_NULL, t.model.layers = NULL);
+    REFUSED(WH_ERR_NULL, t.layers[0].weight_f32 = NULL);
+    REFUSED(WH_ERR_NULL, t.layers[3].bias = NULL);
+    REFUSED(WH_ERR_NULL, t.layers[1].z_f32 = NULL);
+    REFUSED(WH_ERR_NULL, t.layers[1].rc_f32 = NULL);
+    REFUSED(WH_ERR_NULL, t.layers[2].bias = NULL);
+    REFUSED(WH_ERR_NULL, t.layers[2].threshold = NULL);
+    REFUSED(WH_ERR_FRONT_END, t.model.n_fft = 256);
+    REFUSED(WH_ERR_FRONT_END, t.model.win_length = 512);
+    REFUSED(WH_ERR_FRONT_END, t.model.hop_length = 80);
+    REFUSED(WH_ERR_FRONT_END, t.model.hop_length = 0);
+    REFUSED(WH_ERR_FEATURES, t.model.first_bin = -1);
+    REFUSED(WH_ERR_FEATURES, t.model.first_bin = 2);
+    REFUSED(WH_ERR_FEATURES, t.model.floor = 0.0f);
+    REFUSED(WH_ERR_FEATURES, t.model.floor = 1.5f);
+    REFUSED(WH_ERR_FEATURES, t.model.floor = NAN);
+    REFUSED(WH_ERR_MASK, t.model.mask_first_bin = -1);
+    REFUSED(WH_ERR_MASK, t.model.mask_first_bin = 2);
+    REFUSED(WH_ERR_MASK, t.model.mask_bins = 159);
+    REFUSED(WH_ERR_LAYER, t.model.n_layers = 0);
+    REFUSED(WH_ERR_LAYER, t.model.n_layers = WH_MAX_LAYERS + 1);
+    REFUSED(WH_ERR_LAYER, t.model.n_layers = 3);
+    REFUSED(WH_ERR_LAYER, t.layers[0].input_size = 0);
+    REFUSED(WH_ERR_LAYER, t.layers[0].output_size = WH_MAX_WIDTH + 1);
+    REFUSED(WH_ERR_LAYER, t.layers[1].output_size = 6);
+    REFUSED(WH_ERR_LAYER, t.layers[1].kind = (wh_kind)2);
+    REFUSED(WH_ERR_LAYER, t.layers[1].gate = (wh_gate)3);
+    REFUSED(WH_ERR_LAYER, t.layers[0].activation = (wh_activation)5);
+    REFUSED(WH_ERR_LAYER, t.layers[3].activation = WH_TANH);
+}
+
+static void sound_models_are_accepted(void)
+{
+    toy_make(&t, 512, 5, WH_GATE_NONE, 1u);
+    wh_stream *s = NULL;
+    const size_t bytes = wh_stream_bytes(&t.model);
+    t.layers[1].threshold = t.layers[2].threshold = NULL; /* not needed by this gate */
+    CHECK(bytes > 0 && bytes < sizeof memory, "%u bytes", (unsigned)bytes);
+    CHECK(wh_stream_init(memory, bytes - 1, &t.model, NULL, &s) == WH_ERR_MEMORY && !s, "small");
+    CHECK(wh_stream_init(memory, bytes, &t.model, "none", &s) == WH_ERR_ISA && !s, "isa");
+    CHECK(wh_stream_init(NULL, bytes, &t.model, NULL, &s) == WH_ERR_NULL && !s, "memory");
+    CHECK(wh_stream_init(memory, bytes, NULL, NULL, &s) == WH_ERR_NULL && !s, "model");
+    CHECK(wh_stream_init(memory, bytes, &t.model, NULL, NULL) == WH_ERR_NULL, "out");
+    CHECK(wh_stream_bytes(NULL) == 0, "no model");
+    for (int shift = 0; shift < 64; shift += 9) {
+        memset(memory, 0x5a, sizeof memory);
+        CHECK(wh_stream_init(memory + shift, bytes, &t.model, NULL, &s) == WH_OK, "%d", shift);
+        float hop[256] = {0.5f};
+        CHECK(wh_stream_process(s, hop, hop) == WH_OK, "%d", shift);
+        for (int k = 0; k < shift; ++k) CHECK(memory[k] == 0x5a, "%d before", shift);
+        for (size_t k = 0; k < 100; ++k)
+            CHECK(memory[bytes + (size_t)shift + k] == 0x5a, "%d behind", shift);
+    }
+    toy_free(&t);
+}
+
+static void settings_outside_their_range_are_refused(void)
+{
+    toy_make(&t, 320, 5, WH_GATE_TOP_A, 1u);
+    wh_stream *s = NULL, *copy = NULL;
+    wh_stream_init(memory, sizeof memory, &t.model, NULL, &s);
+    float hop[160] = {0};
+    const uint8_t given[12] = {0};
+    CHECK(wh_stream_process(NULL, hop, hop) == WH_ERR_NULL, "stream");
+    CHECK(wh_stream_process(s, NULL, hop) == WH_ERR_NULL, "in");
+    CHECK(wh_stream_process(s, hop, NULL) == WH_ERR_NULL, "out");
+    CHECK(wh_stream_process_given(s, hop, NULL, hop) == WH_ERR_NULL, "given");
+    CHECK(wh_stream_process_given(NULL, hop, given, hop) == WH_ERR_NULL, "stream");
+    CHECK(wh_stream_hops(s) == 0, "a refused hop was counted");
+    static const double percents[] = {0.0, -1.0, 100.001, NAN, INFINITY};
+    for (int k = 0; k < 5; ++k)
+        CHECK(wh_stream_set_update_percent(s, percents[k]) == WH_ERR_RANGE, "%g", percents[k]);
+    static const float gains[] = {-0.001f, 1.001f, NAN};
+    for (int k = 0; k < 3; ++k)
+        CHECK(wh_stream_set_min_gain(s, gains[k]) == WH_ERR_RANGE, "%g", gains[k]);
+    CHECK(wh_stream_set_update_percent(NULL, 50.0) == WH_ERR_NULL, "stream");
+    CHECK(wh_stream_set_min_gain(NULL, 0.5f) == WH_ERR_NULL, "stream");
+    CHECK(wh_stream_set_clock(NULL, NULL) == WH_ERR_NULL, "stream");
+    CHECK(wh_stream_reset(NULL) == WH_ERR_NULL, "stream");
+    CHECK(wh_stream_clone(NULL, 1 << 16, s, &copy) == WH_ERR_NULL && !copy, "memory");
+    CHECK(wh_stream_clone(memory, 1 << 16, NULL, &copy) == WH_ERR_NULL && !copy, "source");
+    CHECK(wh_stream_clone(memory, 1 << 16, s, NULL) == WH_ERR_NULL, "out");
+    toy_free(&t);
+}
+
+static void every_status_has_its_own_text(void)
+{
+    for (int a = WH_OK; a <= WH_ERR_ISA + 1; ++a)
+        for (int b = WH_OK; b < a; ++b)
+            CHECK(strcmp(wh_strerror((wh_status)a), wh_strerror((wh_status)b)) != 0, "%d %d", a, b);
+}
+
+int main(void)
+{
+    broken_models_are_refused();
+    sound_models_are_accepted();
+    settings_outside_their_range_are_refused();
+    every_status_has_its_own_text();
+    printf("%d failures\n", failures);
+    return failures != 0;
+}

@@ -1,0 +1,1 @@
+"""Timing of the engine beside other runtimes, gated on correctness."""

@@ -1,0 +1,95 @@
+"""Training's network against the judge, on the same bundles."""
+
+import numpy as np
+import pytest
+from bundles import gru_host, random_bundle_of, speech_like
+
+from wheesht.reference.runner import ReferenceStream
+from wheesht.spec.bundle import read_bundle
+
+torch = pytest.importorskip("torch")
+
+from wheesht.export.to_bundle import export_bundle  # noqa: E402
+from wheesht.models.network import Network  # noqa: E402
+
+# Two independent writings of one set of equations in float64: measured at most 2.6e-15.
+FLOAT64_TOLERANCE = 2e-14
+# The training steps in float32: measured at least 124 dB below the signal, where no choice differs.
+FLOAT32_BELOW_DB = 105.0
+
+CASES = [
+    pytest.param((7, 33), "none", 100, 320, id="dense"),
+    pytest.param((33, 7, 1), "none", 100, 512, id="dense-512"),
+    pytest.param((7, 33), "top_a", 100, 320, id="p100"),
+    pytest.param((7, 33), "top_a", 50, 320, id="p50"),
+    pytest.param((33, 7), "top_a", 25, 512, id="p25-512"),
+    pytest.param((33, 33), "top_a", 1, 320, id="p1"),
+    pytest.param((7, 33), "threshold", 100, 320, id="threshold"),
+]
+
+
+@pytest.fixture
+def float64():
+    """Make torch build its modules, the window included, in float64."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+def relative_rms(want, got):
+    return np.sqrt(np.mean((want - got) ** 2) / np.mean(want**2))
+
+
+def enhanced_by_torch(bundle, x, update_percent):
+    network = Network.from_bundle(bundle).eval()
+    network.set_update_percent(update_percent)
+    with torch.no_grad():
+        dtype = torch.get_default_dtype()
+        return network.enhance(torch.from_numpy(x).to(dtype)[None])[0].numpy()
+
+
+def enhanced_by_judge(bundle, x, update_percent):
+    """The judge's output without its delay: one hop of silence flushes it."""
+    stream = ReferenceStream(bundle, update_percent)
+    y = stream.process(np.concatenate([x, np.zeros(stream.spec.delay)]))
+    return y[stream.spec.delay :]
+
+
+def signal(n_fft):
+    x = speech_like(1.6, seed=3)
+    return x[: len(x) // n_fft * n_fft].astype(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize("hidden, gate, percent, n_fft", CASES)
+def test_float64_network_equals_the_judge(float64, hidden, gate, percent, n_fft):
+    bundle, x = random_bundle_of(gru_host(hidden, gate, n_fft), seed=2), signal(n_fft)
+    want = enhanced_by_judge(bundle, x, percent)
+    got = enhanced_by_torch(bundle, x, percent)
+    assert relative_rms(want, got) <= FLOAT64_TOLERANCE
+
+
+@pytest.mark.parametrize("hidden, gate, percent, n_fft", CASES)
+def test_float32_training_steps_stay_far_below_the_signal(hidden, gate, percent, n_fft):
+    bundle, x = random_bundle_of(gru_host(hidden, gate, n_fft), seed=2), signal(n_fft)
+    want = enhanced_by_judge(bundle, x, percent)
+    got = enhanced_by_torch(bundle, x, percent)
+    assert -20 * np.log10(relative_rms(want, got)) >= FLOAT32_BELOW_DB
+
+
+@pytest.mark.parametrize("gate", ["none", "top_a", "threshold"])
+def test_what_is_exported_is_what_the_judge_runs(tmp_path, float64, gate):
+    torch.manual_seed(0)
+    network = Network(gru_host((7, 33), gate)).eval()
+    with torch.no_grad():
+        for name, tensor in network.bundle_tensors().items():
+            # What float32 can hold, and features of a useful size.
+            tensor.copy_(tensor.float().double())
+            if name == "features.mean":
+                tensor.fill_(-6.0)
+    export_bundle(network, tmp_path / "m.safetensors")
+    bundle, x = read_bundle(tmp_path / "m.safetensors"), signal(320)
+    percent = bundle.spec.update_percent.default
+    with torch.no_grad():
+        got = network.enhance(torch.from_numpy(x)[None])[0].numpy()
+    assert relative_rms(enhanced_by_judge(bundle, x, percent), got) <= FLOAT64_TOLERANCE

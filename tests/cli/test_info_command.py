@@ -1,0 +1,72 @@
+"""`wheesht info`."""
+
+import hashlib
+import json
+
+import pytest
+
+from wheesht.cli.main import run
+from wheesht.spec import bundle as bundle_module
+
+DESIGN_KEYS = {
+    "name",
+    "host",
+    "dtype",
+    "params",
+    "sample_rate",
+    "hop_length",
+    "latency_samples",
+    "update_percent",
+    "provenance",
+}
+
+
+def test_json_has_the_promised_keys(random_bundle, capsys):
+    assert run(["info", str(random_bundle), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert set(facts) >= DESIGN_KEYS | {"sha256", "layers"}
+    assert facts["params"] == 1_335_521  # 1 335 520 of the host and one slope of the PReLU
+    assert facts["latency_samples"] == 320
+    assert facts["update_percent"] == {"default": 50.0, "min": 1.0, "max": 100.0}
+    assert facts["sha256"] == hashlib.sha256(random_bundle.read_bytes()).hexdigest()
+    assert [layer["name"] for layer in facts["layers"]] == ["fc_in", "gru1", "gru2", "fc_out"]
+
+
+def test_text_names_layers_and_provenance(random_bundle, capsys):
+    assert run(["info", str(random_bundle)]) == 0
+    out = capsys.readouterr().out
+    assert "1.34 M parameters (f32), 16000 Hz, latency 20 ms" in out
+    assert "gru2       gru     320 -> 320   top_a" in out
+    assert "data" in out
+
+
+@pytest.fixture
+def two_shipped(random_bundle, small_bundle, monkeypatch):
+    paths = {"gru": random_bundle, "tiny": small_bundle}
+    monkeypatch.setattr(bundle_module, "bundle_path", lambda name: paths[name])
+    monkeypatch.setattr("wheesht.cli.info.shipped_models", lambda: list(paths))
+
+
+def test_without_a_model_the_shipped_ones_are_listed(two_shipped, capsys):
+    assert run(["info"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all(line.split(":")[0].startswith("random") for line in lines)
+
+
+def test_the_list_is_also_json(two_shipped, capsys):
+    assert run(["info", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["default"] == "gru"
+    assert [set(model) >= DESIGN_KEYS for model in document["models"]] == [True, True]
+
+
+def test_without_any_shipped_model_it_says_so(monkeypatch, capsys):
+    monkeypatch.setattr("wheesht.cli.info.shipped_models", list)
+    assert run(["info"]) == 0
+    assert "No models are shipped" in capsys.readouterr().out
+
+
+def test_an_unknown_model_is_a_failure_with_the_known_names(capsys):
+    assert run(["info", "nowhere"]) == 1
+    assert "'nowhere': neither a file nor a shipped model" in capsys.readouterr().err
