@@ -45,11 +45,11 @@ static wh_status check_layers(const wh_model *m)
 
 wh_status wh_model_check(const wh_model *m)
 {
-    if (!m || !m->window || !m->twiddle || !m->mean || !m->scale || !m->layers)
-        return WH_ERR_NULL;
+    if (!m) return WH_ERR_NULL;
+    if (!in_range(m->n_layers, 1, WH_MAX_LAYERS)) return WH_ERR_LAYER;
+    if (!m->window || !m->twiddle || !m->mean || !m->scale || !m->layers) return WH_ERR_NULL;
     wh_status status = check_front_end(m);
     if (status != WH_OK) return status;
-    if (!in_range(m->n_layers, 1, WH_MAX_LAYERS)) return WH_ERR_LAYER;
     status = check_layers(m);
     if (status != WH_OK) return status;
     const int32_t n_bins = m->n_fft / 2 + 1;

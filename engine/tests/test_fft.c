@@ -22,13 +22,17 @@ static void make_twiddle(float *twiddle, int32_t n)
 /* Largest error of the forward transform over the largest bin of the true spectrum. */
 static double forward_error(const float *x, const float *re, const float *im, int32_t n)
 {
+    static double cosine[MAX_N], sine[MAX_N];
+    for (int32_t k = 0; k < n; ++k) {
+        cosine[k] = cos(2.0 * PI * k / n);
+        sine[k] = sin(2.0 * PI * k / n);
+    }
     double worst = 0.0, peak = 0.0;
     for (int32_t k = 0; k <= n / 2; ++k) {
         double a = 0.0, b = 0.0;
         for (int32_t i = 0; i < n; ++i) {
-            const double angle = 2.0 * PI * (double)((int64_t)i * k % n) / n;
-            a += x[i] * cos(angle);
-            b -= x[i] * sin(angle);
+            a += x[i] * cosine[i * k % n];
+            b -= x[i] * sine[i * k % n];
         }
         worst = fmax(worst, hypot(re[k] - a, im[k] - b));
         peak = fmax(peak, hypot(a, b));
@@ -38,7 +42,7 @@ static double forward_error(const float *x, const float *re, const float *im, in
 
 static void check_signal(const float *x, int32_t n, const char *what)
 {
-    float twiddle[2 * MAX_N], scratch[2 * MAX_N], back[MAX_N];
+    float twiddle[2 * MAX_N] = {0}, scratch[2 * MAX_N], back[MAX_N];
     float re[MAX_N / 2 + 1], im[MAX_N / 2 + 1];
     make_twiddle(twiddle, n);
     wh_rfft(re, im, x, n, twiddle, scratch);

@@ -101,6 +101,23 @@ static void open_mask_gives_the_input_one_hop_later(int32_t n_fft)
     toy_free(&t);
 }
 
+/* A mask of ones on some bins leaves the signal whole only if its neighbours take it over. */
+static void bins_outside_the_mask_take_the_nearest_one(void)
+{
+    toy t;
+    toy_make(&t, 320, 5, WH_GATE_TOP_A, 29u);
+    toy_fix_mask(&t, 40.0f);
+    t.layers[3].output_size = t.model.mask_bins = 101;
+    t.model.mask_first_bin = 20;
+    owned o = open_stream(&t.model, NULL);
+    fill(x_, HOPS * 160, 30u);
+    run(o.s, x_, y_, HOPS, 160);
+    for (int32_t i = 160; i < HOPS * 160; ++i)
+        CHECK(fabsf(y_[i] - x_[i - 160]) <= RECONSTRUCTION_BOUND, "sample %d", i);
+    free(o.memory);
+    toy_free(&t);
+}
+
 static void input_and_output_may_be_the_same_memory(void)
 {
     toy t;
@@ -143,6 +160,25 @@ static void full_update_equals_the_dense_gru(void)
     CHECK(same(y_, z_, HOPS * 160), "P = 100 differs from dense");
     free(a.memory), free(b.memory);
     toy_free(&gated), toy_free(&dense);
+}
+
+static void threshold_gate_updates_what_lies_above(void)
+{
+    toy t;
+    toy_make(&t, 320, 9, WH_GATE_THRESHOLD, 31u);
+    float *threshold[2] = {(float *)t.layers[1].threshold, (float *)t.layers[2].threshold};
+    for (int k = 0; k < 9; ++k) threshold[0][k] = k % 2 ? 1e30f : -1e30f;
+    for (int k = 0; k < 11; ++k) threshold[1][k] = INFINITY;
+    owned o = open_stream(&t.model, NULL);
+    fill(x_, HOPS * 160, 32u);
+    run(o.s, x_, y_, HOPS, 160);
+    for (int k = 0; k < 9; ++k) {
+        CHECK(wh_stream_selected(o.s, 1)[k] == (k % 2 == 0), "unit %d", k);
+        CHECK((wh_stream_hidden(o.s, 1)[k] != 0.0f) == (k % 2 == 0), "unit %d", k);
+    }
+    CHECK(wh_stream_updated(o.s, 1) == 5 * HOPS && wh_stream_updated(o.s, 2) == 0, "updated");
+    free(o.memory);
+    toy_free(&t);
 }
 
 static void given_selection_repeats_the_chosen_one(void)
@@ -234,7 +270,7 @@ static void clone_goes_on_alone(void)
     owned o = open_stream(&t.model, NULL);
     fill(x_, HOPS * 160, 18u);
     wh_stream_set_update_percent(o.s, 40.0);
-    wh_stream_set_min_gain(o.s, 0.1f);
+    wh_stream_set_min_gain(o.s, 0.7f);
     run(o.s, x_, y_, 10, 160);
     const size_t bytes = wh_stream_bytes(&t.model);
     char *memory = malloc(bytes + 40);
@@ -252,7 +288,7 @@ static void clone_goes_on_alone(void)
     run(copy, x_ + 3200, y_, 10, 160);
     owned fresh = open_stream(&t.model, NULL);
     wh_stream_set_update_percent(fresh.s, 40.0);
-    wh_stream_set_min_gain(fresh.s, 0.1f);
+    wh_stream_set_min_gain(fresh.s, 0.7f);
     run(fresh.s, x_, z_, 30, 160);
     CHECK(same(y_, z_ + 3200, 1600), "the clone was disturbed");
     free(memory), free(fresh.memory);
@@ -367,11 +403,13 @@ int main(void)
 {
     open_mask_gives_the_input_one_hop_later(320);
     open_mask_gives_the_input_one_hop_later(512);
+    bins_outside_the_mask_take_the_nearest_one();
     input_and_output_may_be_the_same_memory();
     all_instruction_sets_give_the_same_bits(320, WH_GATE_TOP_A, 25.0);
     all_instruction_sets_give_the_same_bits(512, WH_GATE_TOP_A, 100.0);
     all_instruction_sets_give_the_same_bits(512, WH_GATE_THRESHOLD, 100.0);
     full_update_equals_the_dense_gru();
+    threshold_gate_updates_what_lies_above();
     given_selection_repeats_the_chosen_one();
     units_that_are_not_given_keep_their_state();
     counters_say_what_was_executed();

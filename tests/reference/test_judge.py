@@ -141,6 +141,7 @@ def test_reset_returns_to_silence_and_clone_is_independent():
     twin = stream.clone()
     rest = stream.process(x)
     assert twin.hops == 20 and stream.hops == 40
+    assert [2 * macs for macs in twin.executed_macs] == stream.executed_macs
     assert np.array_equal(twin.process(x), rest)
     assert twin.executed_macs == stream.executed_macs
     stream.reset()

@@ -55,6 +55,13 @@ def test_an_older_file_is_replaced_and_nothing_else_is_left(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
+def test_a_target_that_cannot_be_replaced_leaves_nothing_behind(tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="taken"):
+        write_bundle(tmp_path / "taken", gru_host((7,)), random_tensors(gru_host((7,))))
+    assert [p.name for p in tmp_path.iterdir()] == ["taken"]
+
+
 def spoil(change):
     tensors = random_tensors(gru_host((7,)))
     change(tensors)

@@ -5,15 +5,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* An integer that orders as the floats do, with -0 equal to 0 (x + 0 is never -0), and that is
- * never INT32_MIN, which stands for "out". */
+/* An integer that orders as the floats do, with -0 equal to 0 (x + 0 is never -0). */
 static inline int32_t ordered_key(float x)
 {
     const float canonical = x + 0.0f;
     int32_t bits;
     memcpy(&bits, &canonical, sizeof bits);
-    const int32_t key = bits ^ (bits < 0 ? INT32_MAX : 0);
-    return key > INT32_MIN ? key : INT32_MIN + 1; /* one NaN among millions */
+    return bits ^ (bits < 0 ? INT32_MAX : 0);
 }
 
 static inline int32_t count_reaching(const int32_t *keys, int32_t n, int32_t limit)
@@ -47,8 +45,7 @@ static inline int32_t find_limit(const int32_t *keys, int32_t n, int32_t a, int3
     int32_t low = INT32_MAX, high = INT32_MIN;
     for (int32_t i = 0; i < n; ++i) low = keys[i] < low ? keys[i] : low;
     for (int32_t i = 0; i < n; ++i) high = keys[i] > high ? keys[i] : high;
-    *reach = count_reaching(keys, n, high);
-    if (*reach >= a) return high;
+    high += high < INT32_MAX; /* INT32_MAX is a NaN, whose place is of no interest */
     *reach = n;
     for (int step = 0; *reach != a && (int64_t)high - low > 1; ++step) {
         const int32_t probe = half_way(low, high, step >= QUICK_STEPS);

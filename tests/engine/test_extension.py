@@ -1,0 +1,333 @@
+"""The extension's own interface: hops in and out, settings, counters, refusals, threads."""
+
+import gc
+import resource
+import threading
+
+import numpy as np
+import pytest
+from bundles import gru_host, random_bundle_of, speech_like
+
+from wheesht.engine import _ext
+from wheesht.engine.pack import pack, panels, sqrt_hann, twiddle_factors
+from wheesht.spec.cost import model_cost
+
+HOP = 160
+
+
+@pytest.fixture(scope="module")
+def model():
+    return pack(random_bundle_of(gru_host(hidden=(7, 33))))
+
+
+@pytest.fixture
+def stream(model):
+    return _ext.Stream(model)
+
+
+@pytest.fixture(scope="module")
+def signal():
+    return speech_like(0.5).astype(np.float32)  # 50 hops
+
+
+def bits(array):
+    return array.tobytes()
+
+
+@pytest.mark.parametrize("isa", _ext.isa_names())
+def test_output_does_not_depend_on_how_many_hops_a_call_has(model, signal, isa):
+    whole, whole_gain = _ext.Stream(model, isa).process(signal)
+    stream = _ext.Stream(model, isa)
+    parts = [stream.process(part) for part in np.split(signal, [HOP, 4 * HOP, 4 * HOP, 17 * HOP])]
+    assert bits(np.concatenate([y for y, _ in parts])) == bits(whole)
+    assert bits(np.concatenate([g for _, g in parts])) == bits(whole_gain)
+    assert stream.isa == isa
+
+
+@pytest.mark.parametrize("update_percent", [100.0, 50.0, 3.0])
+def test_instruction_sets_agree_bit_for_bit(model, signal, update_percent):
+    results = []
+    for isa in _ext.isa_names():
+        stream = _ext.Stream(model, isa)
+        stream.set_update_percent(update_percent)
+        results.append(bits(stream.process(signal)[0]) + bits(stream.hidden()))
+    assert results[0] == results[-1] and len(set(results)) == 1
+
+
+def test_scalar_comes_first_and_the_last_is_the_default(stream):
+    names = _ext.isa_names()
+    assert names[0] == "scalar" and names[-1] == stream.isa and len(set(names)) == len(names)
+
+
+def test_no_hops_are_fine(stream):
+    y, gain = stream.process(np.zeros(0, np.float32))
+    assert y.shape == gain.shape == (0,) and stream.hops() == 0
+
+
+def test_top_gain_is_the_mean_of_the_highest_eighth_of_the_mask(stream, signal):
+    _, gain = stream.process(signal)
+    mask = stream.mask()
+    assert mask.shape == (160,) and mask.dtype == np.float32
+    assert gain[-1] == pytest.approx(mask[-20:].mean(), rel=1e-6)  # float32 sum of 20
+
+
+def test_min_gain_holds_the_mask_up(stream, signal):
+    stream.set_min_gain(0.75)
+    stream.process(signal)
+    assert stream.mask().min() == 0.75
+
+
+def test_counters_agree_with_the_spec(signal):
+    spec = gru_host(hidden=(7, 33))
+    stream = _ext.Stream(pack(random_bundle_of(spec)))
+    stream.set_update_percent(50.0)
+    stream.process(signal)
+    hops = signal.size // HOP
+    assert stream.hops() == hops
+    assert stream.updated_units() == [4 * hops, 17 * hops]
+    strict = [160 * 7, 7 * 14 + 8 * 14, 33 * 40 + 34 * 40, 33 * 160]
+    assert stream.executed_macs() == [hops * macs for macs in strict]
+    assert sum(strict) * 100 == model_cost(spec, 50.0).strict.total
+    assert stream.selected().sum() == 4 + 17
+
+
+def test_given_masks_replace_the_gate(model, signal):
+    free, given = _ext.Stream(model), _ext.Stream(model)
+    free.set_update_percent(40.0)
+    rows, outputs = [], []
+    for hop in signal.reshape(-1, HOP):
+        outputs.append(free.process(hop)[0])
+        rows.append(free.selected())
+    y, _ = given.process_given(signal, np.array(rows))
+    assert bits(y) == bits(np.concatenate(outputs))
+    assert given.updated_units() == free.updated_units()
+
+
+def test_reset_starts_again_and_keeps_settings(stream, signal):
+    stream.set_update_percent(30.0)
+    first, _ = stream.process(signal)
+    stream.reset()
+    assert stream.hops() == 0 and sum(stream.executed_macs()) == 0 and not stream.hidden().any()
+    again, _ = stream.process(signal)
+    assert bits(again) == bits(first)
+
+
+def test_clone_is_independent(stream, signal):
+    stream.set_update_percent(30.0)
+    stream.process(signal[: 20 * HOP])
+    copy = stream.clone()
+    expected, _ = stream.process(signal[20 * HOP :])
+    stream.reset()
+    del stream
+    gc.collect()
+    got, _ = copy.process(signal[20 * HOP :])
+    assert bits(got) == bits(expected) and copy.hops() == 50
+
+
+def test_stream_keeps_its_model_alive(signal):
+    bundle = random_bundle_of(gru_host(hidden=(7, 33)))
+    expected, _ = _ext.Stream(pack(bundle)).process(signal)
+    stream = _ext.Stream(pack(bundle))
+    gc.collect()
+    clutter = [np.full(50_000, np.nan, np.float32) for _ in range(20)]
+    got, _ = stream.process(signal)
+    assert bits(got) == bits(expected) and len(clutter) == 20
+
+
+def test_profiling_measures_only_while_it_is_on(stream, signal):
+    stream.process(signal)
+    assert stream.total_nanoseconds() == 0 and stream.layer_nanoseconds() == [0, 0, 0, 0]
+    stream.set_profiling(True)
+    stream.process(signal)
+    total, layers = stream.total_nanoseconds(), stream.layer_nanoseconds()
+    assert 0 < sum(layers) < total and min(layers) > 0
+    stream.set_profiling(False)
+    stream.process(signal)
+    assert stream.total_nanoseconds() == total
+
+
+@pytest.mark.parametrize("size", [1, 159, 161, 319])
+def test_a_broken_hop_is_refused(stream, size):
+    with pytest.raises(ValueError, match=f"got {size} samples, needs a multiple of 160"):
+        stream.process(np.zeros(size, np.float32))
+
+
+@pytest.mark.parametrize(
+    "x",
+    [np.zeros(160), np.zeros(320, np.float32)[::2], np.zeros((1, 160), np.float32), [0.0] * 160],
+    ids=["float64", "strided", "two dimensions", "list"],
+)
+def test_nothing_is_converted_silently(stream, x):
+    with pytest.raises(TypeError, match="incompatible"):
+        stream.process(x)
+
+
+@pytest.mark.parametrize("shape", [(1, 39), (1, 41), (2, 40), (0, 40)])
+def test_masks_of_another_shape_are_refused(stream, shape):
+    with pytest.raises(ValueError, match="one row per hop and 40 columns"):
+        stream.process_given(np.zeros(HOP, np.float32), np.ones(shape, np.uint8))
+
+
+@pytest.mark.parametrize("percent", [0.0, -1.0, 100.5, float("nan")])
+def test_update_percent_outside_its_range_is_refused(stream, percent):
+    with pytest.raises(ValueError, match="update_percent: .* outside its range"):
+        stream.set_update_percent(percent)
+
+
+@pytest.mark.parametrize("gain", [-0.1, 1.1, float("nan")])
+def test_min_gain_outside_its_range_is_refused(stream, gain):
+    with pytest.raises(ValueError, match="min_gain: .* outside its range"):
+        stream.set_min_gain(gain)
+
+
+def test_unknown_instruction_set_is_refused(model):
+    with pytest.raises(ValueError, match="instruction set is unknown"):
+        _ext.Stream(model, "mmx")
+
+
+def empty_model(**changes):
+    fields = dict(
+        win_length=320, hop_length=160, n_fft=320, window=sqrt_hann(320),
+        twiddle=twiddle_factors(320), first_bin=1, floor=1e-8, mean=np.zeros(3, np.float32),
+        scale=np.ones(3, np.float32), mask_first_bin=1, mask_bins=5,
+    )  # fmt: skip
+    return _ext.Model(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"window": sqrt_hann(160)}, "window: got 160 numbers, needs 320"),
+        ({"twiddle": twiddle_factors(160)}, "twiddle: got 320 numbers, needs 640"),
+        ({"scale": np.ones(2, np.float32)}, "scale: got 2 numbers, needs 3"),
+        ({"win_length": -320}, "win_length, hop_length, n_fft"),
+    ],
+)
+def test_arrays_that_do_not_fit_the_front_end_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        empty_model(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hop_length": 80}, "win_length, hop_length, n_fft"),
+        ({"floor": 0.0}, "features"),
+        ({"first_bin": 159}, "features"),
+        ({"mask_bins": 4}, "mask"),
+    ],
+)
+def test_models_that_do_not_fit_together_make_no_stream(changes, message):
+    model = empty_model(**changes)
+    weight = panels(np.zeros((5, 16)))
+    model.add_linear(3, 5, weight, np.zeros(5, np.float32), "sigmoid")
+    with pytest.raises(ValueError, match=message):
+        _ext.Stream(model)
+
+
+def test_mean_of_another_width_than_the_first_layer_makes_no_stream():
+    model = empty_model()
+    model.add_linear(2, 5, panels(np.zeros((5, 16))), np.zeros(5, np.float32), "sigmoid")
+    with pytest.raises(ValueError, match="mean: got 3 numbers, needs 2"):
+        _ext.Stream(model)
+
+
+def test_a_model_without_layers_makes_no_stream():
+    with pytest.raises(ValueError, match="layer"):
+        _ext.Stream(empty_model())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 5, 128, 5, "relu"), "input_size: got 0, needs 1 to 4096"),
+        ((3, 1 << 40, 128, 5, "relu"), "output_size: got 1099511627776"),
+        ((3, 5, 127, 5, "relu"), "weight: got 127 numbers, needs 128"),
+        ((3, 5, 128, 6, "relu"), "bias: got 6 numbers, needs 5"),
+        ((3, 5, 128, 5, "gelu"), "activation: unknown name 'gelu'"),
+    ],
+)
+def test_linear_layers_with_wrong_arrays_are_refused(arguments, message):
+    n_in, n_out, weight, bias, activation = arguments
+    with pytest.raises(ValueError, match=message):
+        empty_model().add_linear(
+            n_in, n_out, np.zeros(weight, np.float32), np.zeros(bias, np.float32), activation
+        )
+
+
+@pytest.mark.parametrize(
+    ("z", "rc", "bias", "gate", "threshold", "message"),
+    [
+        (255, 320, (4, 5), "top_a", None, "z: got 255 numbers, needs 256"),
+        (256, 319, (4, 5), "top_a", None, "rc: got 319 numbers, needs 320"),
+        (256, 320, (3, 5), "top_a", None, "bias: needs 4 rows"),
+        (256, 320, (4, 6), "top_a", None, "bias rows: got 6 numbers, needs 5"),
+        (256, 320, (4, 5), "best", None, "gate: unknown name 'best'"),
+        (256, 320, (4, 5), "threshold", 4, "threshold: got 4 numbers, needs 5"),
+    ],
+)
+def test_gru_layers_with_wrong_arrays_are_refused(z, rc, bias, gate, threshold, message):
+    def zeros(shape):
+        return np.zeros(shape, np.float32)
+
+    with pytest.raises(ValueError, match=message):
+        empty_model().add_gru(
+            3, 5, zeros(z), zeros(rc), zeros(bias), gate, threshold and zeros(threshold)
+        )
+
+
+def test_threshold_gate_without_thresholds_makes_no_stream():
+    model = empty_model()
+    arrays = [np.zeros(s, np.float32) for s in (256, 320, (4, 5))]
+    model.add_gru(3, 5, *arrays, "threshold")
+    model.add_linear(5, 5, np.zeros(128, np.float32), np.zeros(5, np.float32), "sigmoid")
+    with pytest.raises(ValueError, match="pointer is NULL"):
+        _ext.Stream(model)
+
+
+def test_a_model_in_use_takes_no_more_layers(model, stream):
+    with pytest.raises(RuntimeError, match="a stream uses it"):
+        model.add_linear(3, 5, np.zeros(128, np.float32), np.zeros(5, np.float32), "relu")
+
+
+def test_streams_in_several_threads_do_not_disturb_each_other(model, signal):
+    expected, _ = _ext.Stream(model).process(signal)
+    results: dict[int, bytes] = {}
+
+    def work(key: int) -> None:
+        stream = _ext.Stream(model)
+        results[key] = b"".join(bits(stream.process(hop)[0]) for hop in signal.reshape(-1, HOP))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == dict.fromkeys(range(4), bits(expected))
+
+
+def test_a_stream_in_use_by_another_thread_says_so(stream):
+    long = np.zeros(40_000 * HOP, np.float32)
+    thread = threading.Thread(target=stream.process, args=(long,))
+    thread.start()
+    refused = ""
+    while thread.is_alive() and not refused:  # the interpreter is free while the engine works
+        try:
+            stream.reset()
+        except RuntimeError as error:
+            refused = str(error)
+    thread.join()
+    assert "in use by another thread" in refused
+    stream.reset()  # and afterwards it is free again
+
+
+def test_nothing_leaks(model, signal):
+    def churn(times: int) -> int:
+        for _ in range(times):
+            stream = _ext.Stream(model).clone()
+            stream.process(signal)
+            stream.hidden()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
+
+    before = churn(200)  # 200 streams of 30 KiB and 200 outputs of 32 KiB
+    assert churn(1000) - before < 5_000

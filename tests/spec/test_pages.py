@@ -1,0 +1,69 @@
+"""The pages that the code refers to: they say what they are referred to for."""
+
+import re
+from pathlib import Path
+
+import pytest
+from bundles import gru_host, random_tensors
+
+from wheesht.spec.bundle import write_bundle
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SOURCES = [
+    path
+    for folder, suffixes in (("src", {".py"}), ("engine", {".c", ".h", ".cpp"}))
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in suffixes
+]
+
+
+def fields(value):
+    """Names of all fields of a document, free JSON left out."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            if name != "provenance":
+                yield from fields(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from fields(inner)
+
+
+def test_the_format_page_lists_every_field_and_tensor():
+    page = (DOCS / "bundle_format.md").read_text()
+    spec = gru_host((7,), "threshold")
+    named = set(re.findall(r"(?<=[.`])[a-z_]+(?=[.`])", page))
+    assert set(fields(spec.to_dict())) - named == set()
+    kinds = {name.split(".")[1] for name in spec.tensor_shapes()}
+    assert kinds - named == set()
+
+
+def test_the_format_pages_example_reads_a_bundle(tmp_path, monkeypatch, capsys):
+    spec = gru_host((7,))
+    write_bundle(tmp_path / "model.safetensors", spec, random_tensors(spec))
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "bundle_format.md").read_text()
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+    assert "random ['fc_in', 'gru1', 'fc_out']" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_equations_that_the_code_refers_to_exist(path):
+    page = (DOCS / "equations.md").read_text()
+    labels = set(re.findall(r"\*\*([A-Z]\d)\*\*", page))
+    for text in re.findall(r"Equations? ([^.]*?) of\s+(?:\*\s+)?docs/equations", path.read_text()):
+        referred = set(re.findall(r"[A-Z]\d", text))
+        assert referred and referred <= labels
+
+
+def test_pages_that_the_code_refers_to_exist():
+    for path in SOURCES:
+        for page in re.findall(r"docs/([a-z_]+\.md)", path.read_text()):
+            assert (DOCS / page).is_file(), f"{path} refers to {page}"
+
+
+@pytest.mark.parametrize("page", ["equations", "bundle_format", "numerics", "latency"])
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([a-z_]+\.md)\)", (DOCS / f"{page}.md").read_text()):
+        assert (DOCS / target).is_file()
