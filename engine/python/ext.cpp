@@ -350,14 +350,8 @@ static std::vector<std::string> isa_names()
     return names;
 }
 
-NB_MODULE(_ext, m)
+static void bind_model(nb::module_ &m)
 {
-    m.doc() = "The C engine. Arrays are packed by wheesht.engine.pack; layouts: wheesht.h.";
-    m.attr("LANES") = WH_LANES;
-    m.attr("PANEL_ROWS") = WH_PANEL_ROWS;
-    m.def("isa_names", &isa_names,
-          "Return the instruction sets usable on this CPU, slowest first, from 'scalar' on.");
-
     nb::class_<Model>(m, "Model", "A model description with copies of its packed arrays.")
         .def(nb::init<int32_t, int32_t, int32_t, Floats, Floats, int32_t, float, Floats, Floats,
                       int32_t, int32_t>(),
@@ -372,7 +366,10 @@ NB_MODULE(_ext, m)
              nb::arg("z").noconvert(), nb::arg("rc").noconvert(), nb::arg("bias").noconvert(),
              nb::arg("gate"), nb::arg("threshold").noconvert() = nb::none(),
              "Append a GRU; `z` in panels, `rc` in unit blocks, `bias` (4, H), `threshold` (H,).");
+}
 
+static void bind_stream(nb::module_ &m)
+{
     nb::class_<Stream>(m, "Stream", "One running instance of a model; one thread at a time.")
         .def(nb::init<std::shared_ptr<Model>, const std::string &>(), nb::arg("model"),
              nb::arg("isa") = "")
@@ -404,4 +401,15 @@ NB_MODULE(_ext, m)
         .def("hops", &Stream::hops, "Return the hops since reset.")
         .def_prop_ro("isa", &Stream::isa, "Instruction set in use.")
         .def_prop_ro("bytes", &Stream::bytes, "Bytes of state and scratch.");
+}
+
+NB_MODULE(_ext, m)
+{
+    m.doc() = "The C engine. Arrays are packed by wheesht.engine.pack; layouts: wheesht.h.";
+    m.attr("LANES") = WH_LANES;
+    m.attr("PANEL_ROWS") = WH_PANEL_ROWS;
+    m.def("isa_names", &isa_names,
+          "Return the instruction sets usable on this CPU, slowest first, from 'scalar' on.");
+    bind_model(m);
+    bind_stream(m);
 }

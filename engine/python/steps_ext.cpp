@@ -18,8 +18,6 @@ namespace {
 template <typename T, int N>
 using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
 
-constexpr int MAX_HIDDEN = 4096;
-
 void require(bool condition, const char *message)
 {
     if (!condition) throw nb::value_error(message);

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+enum { MAX_HIDDEN = 4096 }; /* the widest layer of a model */
+
 typedef struct {
     int32_t batch, hidden;
     int32_t selected;       /**< A: units updated per row; `hidden` updates all; 0 uses `limit` */

@@ -9,7 +9,8 @@ import soundfile
 
 from wheesht.audio.formats import AudioFormat
 from wheesht.audio.pcm import PCM_FORMATS
-from wheesht.audio.wav_pipe import open_pipe, wav_header
+from wheesht.audio.reader import RawReader
+from wheesht.audio.wav_pipe import MAX_HEADER_BYTES, _Recorder, open_pipe, wav_header
 from wheesht.audio.writer import PipeWriter
 from wheesht.errors import AudioFileError
 
@@ -84,13 +85,16 @@ def test_chunks_before_and_after_the_samples_are_skipped(stereo):
     data = as_bytes(stereo)
     extra = b"LIST" + struct.pack("<I", 5) + b"hello\0"
     pipe = Pipe(data[:36] + extra + data[36:] + extra)
-    np.testing.assert_array_equal(read_all(pipe)[1], read_all(Pipe(data))[1])
+    reader, got = read_all(pipe)
+    assert isinstance(reader, RawReader)
+    np.testing.assert_array_equal(got, read_all(Pipe(data))[1])
     assert pipe.read(1) == b""  # drained, so that the other end is not killed
 
 
-def test_a_pipe_that_ends_early_is_used_as_far_as_it_goes(stereo):
-    reader, got = read_all(Pipe(as_bytes(stereo)[:-1001]))
-    assert got.shape == (2, 4752)
+@pytest.mark.parametrize(("missing", "frames"), [(1001, 4752), (1000, 4753)])
+def test_a_pipe_that_ends_early_is_used_as_far_as_it_goes(stereo, missing, frames):
+    reader, got = read_all(Pipe(as_bytes(stereo)[:-missing]))
+    assert got.shape == (2, frames)
     assert reader.warnings == ["pipe: is cut off; what is there was used"]
 
 
@@ -140,15 +144,28 @@ def test_what_is_written_to_a_pipe_is_a_wav_file(name, frames):
     assert rate == 16000
     np.testing.assert_array_equal(got[:333].T, x)
     assert len(got) == 333
+    assert len(pipe.getvalue()) % 2 == 0  # chunks of RIFF are padded
     assert soundfile.info(io.BytesIO(pipe.getvalue())).subtype == pcm.subtype
 
 
-def test_an_exact_header_states_the_true_sizes():
-    pcm = PCM_FORMATS["s16le"]
-    header = wav_header(AudioFormat(16000, 2, "WAV", "PCM_16", 100), pcm)
+@pytest.mark.parametrize(("name", "frames", "size"), [("s16le", 100, 400), ("s24le", 5, 30)])
+def test_an_exact_header_states_the_true_sizes(name, frames, size):
+    header = wav_header(AudioFormat(16000, 2, "WAV", "", frames), PCM_FORMATS[name])
     assert len(header) == 44
-    assert struct.unpack("<I", header[4:8]) == (36 + 400,)
-    assert struct.unpack("<I", header[40:44]) == (400,)
+    assert struct.unpack("<I", header[4:8]) == (36 + size,)
+    assert struct.unpack("<I", header[40:44]) == (size,)
+
+
+def test_an_odd_number_of_bytes_is_padded_in_the_outer_size_only():
+    header = wav_header(AudioFormat(16000, 1, "WAV", "PCM_U8", 5), PCM_FORMATS["u8"])
+    assert struct.unpack("<I", header[4:8]) == (36 + 6,)
+    assert struct.unpack("<I", header[40:44]) == (5,)
+
+
+def test_a_lying_header_cannot_make_us_collect_without_end():
+    head = _Recorder(Pipe(bytes(MAX_HEADER_BYTES + 1)))
+    assert head.exactly(MAX_HEADER_BYTES + 1) is None
+    assert head.seen == b""
 
 
 def test_a_header_for_more_than_4_gb_has_placeholders():

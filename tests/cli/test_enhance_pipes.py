@@ -83,11 +83,12 @@ def test_raw_samples_come_out_while_more_are_still_to_come(small_bundle):
     assert process.returncode == 0
 
 
-def test_a_named_pipe_is_an_input(small_bundle, noise, tmp_path):
+@pytest.mark.parametrize("container", ["WAV", "FLAC"])
+def test_a_named_pipe_is_an_input(small_bundle, noise, tmp_path, container):
     fifo, target = tmp_path / "fifo", tmp_path / "y.wav"
     os.mkfifo(fifo)
     file = io.BytesIO()
-    soundfile.write(file, noise(0.3)[0], 16000, format="WAV")
+    soundfile.write(file, noise(0.3)[0], 16000, format=container)
     command = command_line("enhance", fifo, "-o", target, "--model", small_bundle)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         fifo.write_bytes(file.getvalue())

@@ -68,7 +68,9 @@ def test_the_overview_imports_no_command():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_runnable_example_in_its_help(name, capsys, tmp_path, monkeypatch):
     assert run([name, "--help"]) == 0
-    (example,) = re.findall(r"Example:\s+(wheesht .*?)(?:\n\n|\Z)", capsys.readouterr().out, re.S)
+    out = capsys.readouterr().out
+    assert "\\" not in out
+    (example,) = re.findall(r"Example:\s+(wheesht .*?)(?:\n\n|\Z)", out, re.S)
     words = shlex.split(example)
     monkeypatch.chdir(tmp_path)  # where the files exist that the example names
     for word in words[2:]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from bundles import gru_host, random_bundle_of, speech_like
 
+from wheesht.dsp.stft import sqrt_hann
 from wheesht.engine import _ext
-from wheesht.engine.pack import pack, panels, sqrt_hann, twiddle_factors
+from wheesht.engine.pack import pack, panels, twiddle_factors
 from wheesht.spec.cost import model_cost
 
 HOP = 160
@@ -187,7 +188,7 @@ def test_unknown_instruction_set_is_refused(model):
 
 def empty_model(**changes):
     fields = dict(
-        win_length=320, hop_length=160, n_fft=320, window=sqrt_hann(320),
+        win_length=320, hop_length=160, n_fft=320, window=sqrt_hann(320).astype(np.float32),
         twiddle=twiddle_factors(320), first_bin=1, floor=1e-8, mean=np.zeros(3, np.float32),
         scale=np.ones(3, np.float32), mask_first_bin=1, mask_bins=5,
     )  # fmt: skip
@@ -197,7 +198,7 @@ def empty_model(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"window": sqrt_hann(160)}, "window: got 160 numbers, needs 320"),
+        ({"window": sqrt_hann(160).astype(np.float32)}, "window: got 160 numbers, needs 320"),
         ({"twiddle": twiddle_factors(160)}, "twiddle: got 320 numbers, needs 640"),
         ({"scale": np.ones(2, np.float32)}, "scale: got 2 numbers, needs 3"),
         ({"win_length": -320}, "win_length, hop_length, n_fft"),

@@ -168,6 +168,7 @@ def test_stats_are_those_of_the_formula(small_bundle, noise, channels):
     # A = 11 of 21 and 17 of 33, rounded half up; both layers read the 21 outputs before them
     recurrent = (21 + 2 * 11) * (21 + 21) + (33 + 2 * 17) * (21 + 33)
     assert stats["hops"] == 50
+    assert stats["update_fraction"] == pytest.approx((11 + 17) / 54)
     assert stats["executed_macs_per_second"] == pytest.approx(100 * (linear + recurrent))
     assert stats["us_per_hop"] > 0
     assert stats["rtf"] >= 1e-4 * channels * stats["us_per_hop"]

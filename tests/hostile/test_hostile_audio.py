@@ -219,6 +219,14 @@ def test_an_unreadable_file_is_one_sentence(public_folder, open_bundle, noise, c
     assert "cannot be read as audio" in capsys.readouterr().err
 
 
+def heed_interrupts():
+    """Undo that a shell lets its background jobs ignore Ctrl-C, which children inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heed_interrupts}
+
+
 def wait_for_partial(folder, process):
     deadline = time.monotonic() + 30
     while not list(folder.rglob(".*.part")):
@@ -233,7 +241,7 @@ def test_an_interruption_leaves_no_partial_file(tmp_path, random_bundle, number,
         for _ in range(1200):
             file.write(np.full(16000, 0.1))
     command = command_line("enhance", long, "-o", tmp_path / "y.wav", "--model", random_bundle)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, **PIPES) as process:
         wait_for_partial(tmp_path, process)
         process.send_signal(number)
         _, err = process.communicate(timeout=30)
@@ -253,8 +261,7 @@ def test_an_interrupted_folder_run_stops_its_workers_and_leaves_no_partial_file(
     for i in range(1, 6):
         shutil.copy(root / "0.wav", root / f"{i}.wav")
     command = command_line("enhance", root, "-o", out, "--jobs", 2, "--model", random_bundle)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+    with subprocess.Popen(command, start_new_session=True, **PIPES) as process:
         wait_for_partial(tmp_path, process)
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: parent and workers
         _, err = process.communicate(timeout=60)

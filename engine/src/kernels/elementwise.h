@@ -98,17 +98,17 @@ static inline float log_one(float x)
     return (f + tail) + n * 0.693359375f;
 }
 
-static void f32_sigmoid(float *v, int32_t n)
+static inline void f32_sigmoid(float *v, int32_t n)
 {
     for (int32_t i = 0; i < n; ++i) v[i] = sigmoid_one(v[i]);
 }
 
-static void f32_tanh(float *v, int32_t n)
+static inline void f32_tanh(float *v, int32_t n)
 {
     for (int32_t i = 0; i < n; ++i) v[i] = tanh_one(v[i]);
 }
 
-static void f32_log(float *v, int32_t n)
+static inline void f32_log(float *v, int32_t n)
 {
     for (int32_t i = 0; i < n; ++i) v[i] = log_one(v[i]);
 }

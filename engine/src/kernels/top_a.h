@@ -60,7 +60,7 @@ static inline int32_t find_limit(const int32_t *keys, int32_t n, int32_t a, int3
     return low;
 }
 
-static void f32_top_a(int32_t *units, int32_t *keys, const float *v, int32_t n, int32_t a)
+static inline void f32_top_a(int32_t *units, int32_t *keys, const float *v, int32_t n, int32_t a)
 {
     for (int32_t i = 0; i < n; ++i) keys[i] = ordered_key(v[i]);
     int32_t reach, count = 0;

@@ -67,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     try:
+        # A reader that has left (EPIPE) is met by click itself: quietly, with status 1.
         status = cli.main(args=arguments, prog_name="wheesht", standalone_mode=False)
     except click.UsageError as error:
         _complain(f"{error.format_message()}{_hint(error.ctx)}")
@@ -80,9 +81,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except ParameterError as error:
         _complain(str(error))
         return WRONG_USE
-    except BrokenPipeError:
-        _abandon_stdout()
-        return FAILED  # quietly: whoever read our output has had enough
     except WheeshtError as error:
         _complain(str(error))
         return FAILED

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from wheesht.dsp.stft import sqrt_hann
 from wheesht.engine import _ext
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import GRU, Linear
@@ -26,7 +27,7 @@ def pack(bundle: Bundle) -> _ext.Model:
         win_length=front.win_length,
         hop_length=front.hop_length,
         n_fft=front.n_fft,
-        window=sqrt_hann(front.win_length),
+        window=_f32(sqrt_hann(front.win_length)),
         twiddle=twiddle_factors(front.n_fft),
         first_bin=spec.features.first_bin,
         floor=spec.features.floor,
@@ -42,18 +43,6 @@ def pack(bundle: Bundle) -> _ext.Model:
         else:
             _add_linear(model, layer, own)
     return model
-
-
-def sqrt_hann(win_length: int) -> np.ndarray:
-    """Return the periodic square-root Hann window, shape (win_length,), float32.
-
-    Examples
-    --------
-    >>> w = sqrt_hann(320)
-    >>> bool(np.allclose(w[:160] ** 2 + w[160:] ** 2, 1.0, atol=1e-6))
-    True
-    """
-    return _f32(np.sin(np.pi * np.arange(win_length) / win_length))
 
 
 def twiddle_factors(n_fft: int) -> np.ndarray:

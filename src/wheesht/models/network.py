@@ -10,8 +10,9 @@ from torch.nn import functional
 from wheesht.cells.base import State
 from wheesht.cells.controllers import Everyone, Threshold, TopA
 from wheesht.cells.dgru import DGRU
+from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError
-from wheesht.models.spectrum import analyse, sqrt_hann, synthesise
+from wheesht.models.spectrum import analyse, synthesise
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import GRU, Linear, ModelSpec
 
@@ -87,8 +88,8 @@ class Network(nn.Module):
                 controller = _controller(layer, spec.update_percent.default)
                 module = DGRU(layer.input_size, layer.hidden_size, controller)
             self.add_module(layer.name, module)
-        window = sqrt_hann(spec.front_end.win_length).to(torch.get_default_dtype())
-        self.register_buffer("window", window, persistent=False)
+        window = torch.from_numpy(sqrt_hann(spec.front_end.win_length))
+        self.register_buffer("window", window.to(torch.get_default_dtype()), persistent=False)
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> "Network":

@@ -9,11 +9,6 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def sqrt_hann(win_length: int) -> Tensor:
-    """Return the periodic sqrt-Hann window, float64, shape (win_length,)."""
-    return torch.hann_window(win_length, periodic=True, dtype=torch.float64).sqrt()
-
-
 def analyse(x: Tensor, window: Tensor) -> Tensor:
     """Return the spectrum of a signal, unnormalised.
 
