@@ -1,51 +1,48 @@
-"""Score models on pairs of noisy and clean recordings, through the engine, with intervals.
+"""Score models on a fixed test set, through the engine, with intervals.
 
-    python benchmarks/quality.py FOLDER MODEL[:P[,P...]] ... [--jobs N] [--json FILE] [--limit N]
+    python benchmarks/quality.py SET MODEL[:P[,P...]] ... [--data DIR] [--jobs N] [--json FILE]
 
-FOLDER holds ``noisy`` and ``clean`` with equal file names, 16 kHz. MODEL is a shipped name or a
-bundle; without P its default update percentage is used. The unprocessed input is scored as the
-model `noisy`. Means with 95 % bootstrap intervals over the files; differences between two
-settings of one model are paired.
+SET is a table (TSV, see wheesht.data.testset) whose paths are relative to DIR, or a folder that
+holds ``noisy`` and ``clean`` with equal file names; 16 kHz. MODEL is a shipped name or a bundle;
+without P its default update percentage is used. The unprocessed input is scored as the model
+`noisy`. Means with 95 % bootstrap intervals over the clips; differences between neighbouring
+settings are paired.
 """
 
 import argparse
 import json
-import sys
+import os
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 import wheesht
+from wheesht.data.testset import RATE, Clip, clips_of_folder, clips_of_table
 from wheesht.metrics import METRICS
 
 RESAMPLES, SEED = 10_000, 0
 Scores = dict[str, float]
+Setting = tuple[str, float | None]  # model, update percentage
 
 
-def settings_of(text: str) -> list[tuple[str, float | None]]:
+def settings_of(text: str) -> list[Setting]:
     """Split ``MODEL:100,50`` into (model, P) pairs."""
     model, _, percents = text.partition(":")
     return [(model, float(p)) for p in percents.split(",")] if percents else [(model, None)]
 
 
-def score_file(
-    job: tuple[Path, Path, list[tuple[str, float | None]]],
-) -> list[tuple[Scores, float]]:
-    """Return scores and executed MACs per second of one file: noisy first, then each setting."""
-    noisy_path, clean_path, settings = job
-    noisy, rate = soundfile.read(noisy_path, dtype="float32")
-    clean, clean_rate = soundfile.read(clean_path, dtype="float32")
-    if rate != 16000 or clean_rate != rate or noisy.shape != clean.shape or noisy.ndim != 1:
-        sys.exit(f"{noisy_path}: needs mono 16 kHz and a clean file of the same length")
-    results = [({name: metric(clean, noisy, rate) for name, metric in METRICS.items()}, 0.0)]
+def score_clip(job: tuple[Clip, list[Setting]]) -> list[tuple[Scores, float]]:
+    """Return scores and executed MACs per second of a clip: noisy first, then each setting."""
+    clip, settings = job
+    noisy, clean = clip.samples()
+    results = [({name: metric(clean, noisy, RATE) for name, metric in METRICS.items()}, 0.0)]
     for model, percent in settings:
         with wheesht.Stream(model, update_percent=percent) as stream:
             enhanced = np.concatenate([stream.process(noisy), stream.flush()])
             macs = stream.stats()["executed_macs_per_second"]
-        results.append(({n: metric(clean, enhanced, rate) for n, metric in METRICS.items()}, macs))
+        results.append(({n: metric(clean, enhanced, RATE) for n, metric in METRICS.items()}, macs))
     return results
 
 
@@ -68,13 +65,9 @@ def table(labels: list[str], scores: dict[str, np.ndarray], macs: np.ndarray) ->
         print(f"{label:24}{macs[i] / 1e6:8.2f}{cells}")
 
 
-def differences(
-    settings: list[tuple[str, float | None]], labels: list[str], scores: dict[str, np.ndarray]
-) -> None:
-    """Print paired differences between neighbouring settings of the same model."""
-    for (i, a), (k, b) in pairwise(enumerate(settings, start=1)):
-        if a[0] != b[0]:
-            continue
+def differences(labels: list[str], scores: dict[str, np.ndarray]) -> None:
+    """Print paired differences between neighbouring settings."""
+    for i, k in pairwise(range(1, len(labels))):
         cells = ""
         for name in METRICS:
             gap = scores[name][:, k] - scores[name][:, i]
@@ -86,18 +79,21 @@ def differences(
 def main() -> None:
     """Parse, score in parallel, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("set", type=Path)
     parser.add_argument("models", nargs="+")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("WHEESHT_DATA", ".")))
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--limit", type=int, help="score only the first files")
-    parser.add_argument("--json", type=Path, help="also write the per-file scores here")
+    parser.add_argument("--limit", type=int, help="score only the first clips")
+    parser.add_argument("--json", type=Path, help="also write the scores of every clip here")
     arguments = parser.parse_args()
     settings = [pair for text in arguments.models for pair in settings_of(text)]
-    names = sorted(p.name for p in (arguments.folder / "noisy").iterdir())[: arguments.limit]
-    folders = [arguments.folder / kind for kind in ("noisy", "clean")]
-    jobs = [(folders[0] / name, folders[1] / name, settings) for name in names]
+    if arguments.set.is_dir():
+        clips = list(clips_of_folder(arguments.set))
+    else:
+        clips = list(clips_of_table(arguments.set, arguments.data))
+    clips = clips[: arguments.limit]
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        rows = list(pool.map(score_file, jobs, chunksize=4))
+        rows = list(pool.map(score_clip, [(clip, settings) for clip in clips], chunksize=4))
     labels = ["noisy"]
     for model, percent in settings:
         default = wheesht.Stream(model).update_percent
@@ -106,12 +102,13 @@ def main() -> None:
         name: np.array([[scored[name] for scored, _ in row] for row in rows]) for name in METRICS
     }
     macs = np.array([[executed for _, executed in row] for row in rows]).mean(axis=0)
-    print(f"{len(names)} files of {arguments.folder.name}")
+    print(f"{len(clips)} clips of {arguments.set.stem}")
     table(labels, scores, macs)
-    differences(settings, labels, scores)
+    differences(labels, scores)
     if arguments.json:
-        lists = {name: values.tolist() for name, values in scores.items()}
-        arguments.json.write_text(json.dumps({"files": names, "labels": labels, **lists}))
+        document = {"clips": [clip.name for clip in clips], "labels": labels}
+        document |= {name: values.tolist() for name, values in scores.items()}
+        arguments.json.write_text(json.dumps(document))
 
 
 if __name__ == "__main__":

@@ -178,7 +178,8 @@ def test_wav_of_unknown_length_stops_at_4_gb_with_a_clear_error(tmp_path, monkey
 )
 def test_what_a_format_cannot_hold_is_said_and_leaves_nothing(tmp_path, name, rate, channels):
     with pytest.raises(AudioFileError, match=f"with {channels} channels at {rate} Hz"):
-        FileWriter(tmp_path / name, AudioFormat(rate, channels, "WAV", "PCM_16"))
+        with FileWriter(tmp_path / name, AudioFormat(rate, channels, "WAV", "PCM_16")):
+            pass
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 import numpy as np
 import soundfile
@@ -25,12 +25,17 @@ COUNTED_EXACTLY = ("WAV", "RF64", "FLAC", "AIFF", "W64", "CAF", "AU")  # not by 
 
 
 class Writer:
-    """What every writer does: leaving its context normally completes the target."""
+    """What every writer does: entering its context opens the target, leaving it completes it."""
 
     name: str
 
     def __enter__(self) -> Self:
-        """Return the writer itself."""
+        """Open the target; an exception or a signal in the midst of it leaves nothing."""
+        try:
+            self._open()
+        except BaseException:
+            self._abandon()
+            raise
         return self
 
     def __exit__(
@@ -48,6 +53,9 @@ class Writer:
     def write(self, x: np.ndarray) -> None:
         """Append float32 samples of shape (C, n)."""
         raise NotImplementedError
+
+    def _open(self) -> None:
+        """Open the target, if that was not done before."""
 
     def _finish(self) -> None:
         """Complete the target."""
@@ -71,7 +79,8 @@ class FileWriter(Writer):
     Raises
     ------
     AudioFileError
-        The format is unknown or cannot hold this audio, or writing fails.
+        Here or on entering the context: the format is unknown or cannot hold this audio, or
+        writing fails.
     OutputExistsError
         The target exists and `overwrite` is false.
     """
@@ -80,26 +89,30 @@ class FileWriter(Writer):
         self, target: str | os.PathLike[str], source: AudioFormat, overwrite: bool = False
     ) -> None:
         self.name = str(target)
-        container, subtype = target_coding(target, source)
-        self._container = container_for_size(container, subtype, source)
-        self._bits = INTEGER_BITS.get(subtype, 0)
-        self._is_float = subtype in ("FLOAT", "DOUBLE")
+        container, self._subtype = target_coding(target, source)
+        self._container = container_for_size(container, self._subtype, source)
+        self._bits = INTEGER_BITS.get(self._subtype, 0)
+        self._is_float = self._subtype in ("FLOAT", "DOUBLE")
+        self._source = source
         self._frames = 0
-        self._room = _frames_that_fit(self._container, subtype, source.channels)
+        self._room = _frames_that_fit(self._container, self._subtype, source.channels)
         self._target = AtomicTarget(target, overwrite)
+        self._file: Any = None  # a soundfile.SoundFile once the context is entered
+
+    def _open(self) -> None:
+        source = self._source
         try:
             self._file = soundfile.SoundFile(
                 str(self._target.partial),
                 "w",
                 source.sample_rate,
                 source.channels,
-                subtype,
+                self._subtype,
                 format=self._container,
             )
         except (soundfile.LibsndfileError, OSError) as error:
-            self._target.discard()
             raise AudioFileError(
-                f"{target}: cannot be written as {self._container} {subtype} with "
+                f"{self.name}: cannot be written as {self._container} {self._subtype} with "
                 f"{source.channels} channels at {source.sample_rate} Hz ({reason(error)}); check "
                 f"the folder's permissions, or choose .wav"
             ) from error
@@ -143,8 +156,9 @@ class FileWriter(Writer):
             self._target.discard()
 
     def _abandon(self) -> None:
-        with contextlib.suppress(soundfile.LibsndfileError):
-            self._file.close()  # the exception under way is the one to report
+        if self._file is not None:
+            with contextlib.suppress(soundfile.LibsndfileError):
+                self._file.close()  # the exception under way is the one to report
         self._target.discard()
 
     def _write_error(self, error: Exception | None) -> AudioFileError:
@@ -165,27 +179,35 @@ class RawFileWriter(Writer):
         self.name = str(target)
         self._pcm = pcm
         self._target = AtomicTarget(target, overwrite)
+        self._file: BinaryIO | None = None
+
+    def _open(self) -> None:
         try:
-            self._file = open(self._target.partial, "wb", buffering=0)
+            self._file = cast(BinaryIO, open(self._target.partial, "wb", buffering=0))
         except OSError as error:
             raise AudioFileError(
-                f"{target}: cannot be written ({error.strerror}); check the folder's permissions"
+                f"{self.name}: cannot be written ({error.strerror}); check the folder's permissions"
             ) from error
 
     def _finish(self) -> None:
         try:
-            self._file.close()
+            self._opened().close()
             self._target.commit()
         finally:
             self._target.discard()
 
     def _abandon(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         self._target.discard()
+
+    def _opened(self) -> BinaryIO:
+        assert self._file is not None, "writers are used as context managers"
+        return self._file
 
     def write(self, x: np.ndarray) -> None:
         """Append float32 samples, shape (C, n)."""
-        write_fully(self._file, encode(x, self._pcm), self.name)
+        write_fully(self._opened(), encode(x, self._pcm), self.name)
 
 
 class PipeWriter(Writer):

@@ -83,7 +83,8 @@ def _run_in_processes(
     stop = context.Event()
     pool = ProcessPoolExecutor(workers, context, _prepare_worker, (stop,))
     try:
-        futures = [pool.submit(_work, job, how) for job in jobs]
+        with _interrupts_held_back():  # workers are started here and inherit it
+            futures = [pool.submit(_work, job, how) for job in jobs]
         pending = set(futures)
         while pending:
             finished, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -96,13 +97,26 @@ def _run_in_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait until the end; processes started meanwhile never see it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
 _stop: Any = None  # in a worker process: the event that ends its work
 
 
 def _prepare_worker(stop: Any) -> None:
     global _stop
     _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, through the event
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot hold it back
 
 
 def _work(job: Job, how: How) -> Outcome:
