@@ -1,5 +1,6 @@
 """Reading and writing audio files: formats, samples, tags, atomicity."""
 
+import io
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from wheesht.audio import writer as writer_module
 from wheesht.audio.atomic import AtomicTarget
 from wheesht.audio.formats import AudioFormat, container_for_size, target_coding
 from wheesht.audio.reader import FileReader
-from wheesht.audio.writer import FileWriter
+from wheesht.audio.writer import FileWriter, write_fully
 from wheesht.errors import AudioFileError, OutputExistsError
 
 LOSSLESS = [
@@ -192,6 +193,25 @@ def test_an_exception_while_writing_leaves_the_old_file(tmp_path):
             _ = 1 / 0
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_lost_samples_is_not_put_in_place(tmp_path, monkeypatch):
+    path = tmp_path / "x.wav"
+    with pytest.raises(AudioFileError, match="could not be written completely; free some space"):
+        with FileWriter(path, AudioFormat(16000, 1, "WAV", "PCM_16")) as writer:
+            writer.write(np.zeros((1, 500), np.float32))
+            writer._frames += 1  # as if the last one had not reached the disk
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_stream_takes_in_parts_is_written_whole():
+    class Slow(io.BytesIO):
+        def write(self, data):
+            return super().write(data[:7])
+
+    slow = Slow()
+    write_fully(slow, bytes(range(100)), "slow")
+    assert slow.getvalue() == bytes(range(100))
 
 
 def test_nothing_is_at_the_target_before_the_end(tmp_path):

@@ -267,7 +267,4 @@ def test_an_interrupted_folder_run_stops_its_workers_and_leaves_no_partial_file(
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert b"Traceback" not in err
-    assert not list(out.glob(".*"))
-    assert len(list(out.glob("*.wav"))) < 6
-    for path in out.glob("*.wav"):
-        assert soundfile.info(path).frames == 600 * 16000
+    assert list(out.iterdir()) == []  # ten minutes each: none was finished when it was stopped

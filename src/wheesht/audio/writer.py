@@ -138,15 +138,16 @@ class FileWriter(Writer):
             samples = x if self._is_float else np.clip(x, -1.0, 1.0)
         try:
             self._file.write(np.ascontiguousarray(samples.T))
-        except (soundfile.LibsndfileError, OSError, AssertionError) as error:
+        except (soundfile.LibsndfileError, OSError) as error:
             raise self._write_error(error) from error
 
     def _finish(self) -> None:
         try:
             self._file.close()
             found = soundfile.info(str(self._target.partial)).frames
+            # soundfile asserts that writes are whole, which `python -O` leaves out
             if self._container in COUNTED_EXACTLY and found != self._frames:
-                raise self._write_error(None)  # libsndfile loses write errors of its last buffer
+                raise self._write_error(None)
             self._target.commit()
         except (soundfile.LibsndfileError, OSError) as error:
             if isinstance(error, WheeshtError):
@@ -162,8 +163,7 @@ class FileWriter(Writer):
         self._target.discard()
 
     def _write_error(self, error: Exception | None) -> AudioFileError:
-        # soundfile reports a short write as an AssertionError without text
-        cause = f" ({reason(error)})" if error is not None and str(error) else ""
+        cause = f" ({reason(error)})" if error is not None else ""
         return AudioFileError(
             f"{self.name}: could not be written completely{cause}; free some space on the disk "
             f"and run again"

@@ -164,4 +164,6 @@ def tidy_on_termination() -> Iterator[None]:
 
 def worker_count(asked: int) -> int:
     """Return the number of processes that ``--jobs`` stands for."""
-    return asked or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
+    if hasattr(os, "sched_getaffinity"):  # the cores this process may use, where that is known
+        return asked or len(os.sched_getaffinity(0))
+    return asked or os.cpu_count() or 1

@@ -1,8 +1,6 @@
 """The command `wheesht`: finds sub-commands, turns errors into one sentence and a status."""
 
-import errno
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -76,7 +74,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _complain(error.format_message())
         return FAILED
     except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted; nothing incomplete was left behind")
+        _complain("interrupted")
         return INTERRUPTED
     except ParameterError as error:
         _complain(str(error))
@@ -85,8 +83,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return FAILED
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EIO):  # what click.echo met on standard output
-            _abandon_stdout()
         _complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
         return FAILED
     return status if isinstance(status, int) else 0
@@ -103,10 +99,3 @@ def _complain(message: str) -> None:
 
 def _hint(ctx: click.Context | None) -> str:
     return f" Try '{ctx.command_path} --help'." if ctx is not None else ""
-
-
-def _abandon_stdout() -> None:
-    """Send what is still buffered nowhere, so that Python does not fail on it at exit."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
