@@ -70,3 +70,11 @@ def test_without_any_shipped_model_it_says_so(monkeypatch, capsys):
 def test_an_unknown_model_is_a_failure_with_the_known_names(capsys):
     assert run(["info", "nowhere"]) == 1
     assert "'nowhere': neither a file nor a shipped model" in capsys.readouterr().err
+
+
+def test_the_shipped_default_is_a_real_model(capsys):
+    assert run(["info", "default", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["host"] == "gru"
+    assert facts["update_percent"]["min"] < facts["update_percent"]["max"] == 100
+    assert facts["provenance"]

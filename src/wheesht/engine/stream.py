@@ -58,10 +58,11 @@ class Stream:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> with Stream(sample_rate=48000) as stream:  # doctest: +SKIP
-    ...     out = [stream.process(np.zeros(480)) for _ in range(100)]
-    ...     out.append(stream.flush())
+    >>> with Stream(sample_rate=48000, update_percent=25) as stream:
+    ...     parts = [stream.process(np.zeros(480)) for _ in range(100)]
+    ...     parts.append(stream.flush())
+    >>> sum(len(part) for part in parts)
+    48000
     """
 
     def __init__(
