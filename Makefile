@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PIP ?=
+MAKEFLAGS += --no-print-directory
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(shell find src engine -type f \
 	-not -name '*.so' -not -path '*/__pycache__/*' 2>/dev/null)
