@@ -21,21 +21,32 @@ RUNS = 7
 RATE = 16000
 
 
-def run(arguments: list[str]) -> tuple[float, float]:
-    """Return wall seconds and peak memory in MB of a process; it must succeed."""
+# Run inside the measured process at its end: the high-water mark of its own address space. The
+# resource usage that its parent sees would hold the parent's own peak.
+TELL_PEAK = """
+import atexit, sys
+def tell():
+    with open("/proc/self/status") as file:
+        print([line.split()[1] for line in file if line.startswith("VmHWM")][0], file=sys.stderr)
+atexit.register(tell)
+"""
+
+
+def run(code: str, arguments: list[str]) -> tuple[float, float]:
+    """Return wall seconds and peak memory in MB of a Python process; it must succeed."""
     started = time.perf_counter()
-    child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
+    done = subprocess.run(
+        [sys.executable, "-c", TELL_PEAK + code, *arguments], capture_output=True, text=True
+    )
     seconds = time.perf_counter() - started
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        sys.exit(f"{' '.join(arguments)}: exit status {child.returncode}")
-    return seconds, usage.ru_maxrss / 1024
+    if done.returncode != 0:
+        sys.exit(f"{code} {' '.join(arguments)}: {done.stderr}")
+    return seconds, int(done.stderr.split()[-1]) / 1024
 
 
-def report(label: str, arguments: list[str], runs: int = RUNS) -> float:
+def report(label: str, code: str, arguments: list[str], runs: int = RUNS) -> float:
     """Run a process several times and print a line; return the median seconds."""
-    results = [run(arguments) for _ in range(runs)]
+    results = [run(code, arguments) for _ in range(runs)]
     seconds = sorted(r[0] for r in results)
     median = seconds[len(seconds) // 2]
     peak = max(r[1] for r in results)
@@ -58,20 +69,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--hour", action="store_true", help="also a file of one hour")
     arguments = parser.parse_args()
-    python = sys.executable
-    bare = report("python", [python, "-c", "pass"])
-    numpy = report("python, import numpy", [python, "-c", "import numpy"])
-    both = report("python, import numpy, wheesht", [python, "-c", "import numpy, wheesht"])
+    bare = report("python", "pass", [])
+    numpy = report("python, import numpy", "import numpy", [])
+    both = report("python, import numpy, wheesht", "import numpy, wheesht", [])
     print(f"{'':34}numpy {numpy - bare:+.3f} s, wheesht {both - numpy:+.3f} s")
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
-        enhance = [python, "-m", "wheesht", "enhance", "--overwrite", "-o", f"{folder}/out.wav"]
+        command = "from wheesht.cli.main import main; main()"
+        enhance = ["enhance", "--overwrite", "-o", f"{folder}/out.wav"]
         source = Path(folder) / "in.wav"
         noise(source, 10)
-        report("enhance 10 s at 16 kHz", [*enhance, str(source)])
+        report("enhance 10 s at 16 kHz", command, [*enhance, str(source)])
         if arguments.hour:
             noise(source, 3600)
-            seconds = report("enhance 1 h at 16 kHz", [*enhance, str(source)], runs=1)
+            seconds = report("enhance 1 h at 16 kHz", command, [*enhance, str(source)], runs=1)
             print(f"{'':34}{3600 / seconds:.0f} times real time")
 
 
