@@ -5,7 +5,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from wheesht.losses import LOSSES, compressed_spectral, magnitude_mse  # noqa: E402
-from wheesht.losses.spectral import COMPLEX_SHARE, COMPRESSION  # noqa: E402
 
 
 @pytest.fixture
@@ -35,8 +34,8 @@ def test_magnitude_mse_of_known_values():
 def test_compressed_loss_of_one_loud_bin_follows_the_formula():
     clean = torch.tensor([[[2.0 + 0j]]], dtype=torch.complex128)
     enhanced = torch.tensor([[[0.0 + 6.0j]]], dtype=torch.complex128)  # level 2: ratio 3j to 1
-    big, small = 3.0**COMPRESSION, 1.0
-    expected = COMPLEX_SHARE * (big**2 + small**2) + (1 - COMPLEX_SHARE) * (big - small) ** 2
+    big, small = 3.0**0.3, 1.0  # c = 0.3, a = 0.3 as in the paper
+    expected = 0.3 * (big**2 + small**2) + 0.7 * (big - small) ** 2
     # The power floor of 1e-6 changes |S|^0.3 by less than 1e-6.
     assert compressed_spectral(enhanced, clean).item() == pytest.approx(expected, abs=1e-5)
 

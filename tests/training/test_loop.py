@@ -118,6 +118,27 @@ def test_another_recipe_does_not_take_over_a_checkpoint(corpus, tmp_path):
         train(recipe(optim={"updates": 8}), corpus, tmp_path)
 
 
+def test_a_refused_recipe_leaves_the_stored_one_as_it_was(corpus, tmp_path):
+    train(recipe(optim={"updates": 4}), corpus, tmp_path)
+    stored = (tmp_path / "recipe.json").read_text()
+    with pytest.raises(CheckpointError):
+        train(recipe(optim={"updates": 8}), corpus, tmp_path)
+    assert (tmp_path / "recipe.json").read_text() == stored
+
+
+def test_the_average_follows_the_weights_with_the_decay_of_the_recipe(corpus, tmp_path):
+    settings = recipe(optim={"average": 0.4})
+    trainer = Trainer(settings, corpus, tmp_path, corpus / "cache")
+    want = trainer.network.fc_in.weight.detach().clone()
+    for step, decay in enumerate((0.1, 2 / 11, 0.25, 4 / 13, 5 / 14, 0.4, 0.4)):
+        noisy, clean = (torch.from_numpy(x) for x in trainer.train_mixer.batch(0, step, 2))
+        trainer._update(noisy, clean)
+        trainer.progress.step += 1
+        want = decay * want + (1 - decay) * trainer.network.fc_in.weight.detach()
+    # float32, seven blends.
+    assert (trainer.averaged.fc_in.weight - want).abs().max() < 1e-6
+
+
 def test_a_damaged_checkpoint_says_what_to_do(corpus, tmp_path):
     train(recipe(optim={"updates": 4}), corpus, tmp_path)
     path = tmp_path / FILE_NAME

@@ -9,7 +9,7 @@ import click
 
 
 @click.command(
-    epilog="Example: wheesht train recipes/speech_commons/gru.toml --data corpus --output runs/gru"
+    epilog="Example: wheesht train recipes/open_speech/gru.toml --data corpus --output runs/gru"
 )
 @click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(

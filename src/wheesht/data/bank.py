@@ -1,8 +1,9 @@
 """Recordings decoded once to 16-bit samples on disk, read back without copying.
 
 Opus decodes a hundred times slower than memory reads, and training visits every file thousands of
-times. A bank is a memory-mapped ``.npy`` of all samples with the offsets of the recordings;
-several processes share its pages.
+times. A bank is a memory-mapped file of all samples and the offsets of the recordings in it; it is
+written recording by recording, so hundreds of hours need no more memory than one, and several
+processes share its pages.
 """
 
 import hashlib
@@ -46,6 +47,19 @@ class SampleBank:
         part = self.samples[self.offsets[index] : self.offsets[index + 1]]
         return part.astype(np.float32) / np.float32(FULL_SCALE)
 
+    def length(self, index: int) -> int:
+        """Return the samples of one recording."""
+        return int(self.offsets[index + 1] - self.offsets[index])
+
+    def looped(self, index: int, start: int, n_samples: int) -> np.ndarray:
+        """Return `n_samples` of a recording from `start` on, as if it went round, float32."""
+        first, length = int(self.offsets[index]), self.length(index)
+        if start + n_samples <= length:
+            part = self.samples[first + start : first + start + n_samples]
+        else:
+            part = self.samples[first + (start + np.arange(n_samples)) % length]
+        return part.astype(np.float32) / np.float32(FULL_SCALE)
+
     @property
     def total_samples(self) -> int:
         """Samples over all recordings."""
@@ -81,37 +95,40 @@ def open_bank(
     """
     stamps = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     key = hashlib.sha256(json.dumps([sample_rate, stamps]).encode()).hexdigest()[:20]
-    samples_path, offsets_path = folder / f"{key}.samples.npy", folder / f"{key}.offsets.npy"
+    samples_path, offsets_path = folder / f"{key}.samples.i16", folder / f"{key}.offsets.npy"
     if not (samples_path.exists() and offsets_path.exists()):
         folder.mkdir(parents=True, exist_ok=True)
         _build(files, sample_rate, samples_path, offsets_path, progress)
-    return SampleBank(np.load(samples_path, mmap_mode="r"), np.load(offsets_path))
+    return SampleBank(np.memmap(samples_path, np.int16, "r"), np.load(offsets_path))
 
 
 def _build(
     files: Sequence[Path], rate: int, samples_path: Path, offsets_path: Path, progress: Progress
 ) -> None:
-    pieces, offsets, refused = [], [0], []
-    for path in progress(files):
-        try:
-            piece = decode(path, rate)
-        except (soundfile.LibsndfileError, OSError, ValueError) as error:
-            refused.append(f"{path}: {error}")
-            continue
-        if len(piece):
-            pieces.append(piece)
-            offsets.append(offsets[-1] + len(piece))
-    for line in refused:
-        log.warning("left out, cannot be decoded: %s", line)
-    if not pieces:
-        raise CorpusError(f"none of {len(files)} files could be decoded, first: {refused[:1]}")
-    for path, array in (
-        (samples_path, np.concatenate(pieces)),
-        (offsets_path, np.array(offsets, dtype=np.int64)),
-    ):
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part.npy")
-        np.save(partial, array)
-        os.replace(partial, path)
+    offsets, refused = [0], []
+    partial = samples_path.with_name(f".{samples_path.name}.{os.getpid()}.part")
+    partial_offsets = partial.with_suffix(".npy")
+    try:
+        with open(partial, "wb") as file:
+            for path in progress(files):
+                try:
+                    piece = decode(path, rate)
+                except (soundfile.LibsndfileError, OSError, ValueError) as error:
+                    refused.append(f"{path}: {error}")
+                    continue
+                if len(piece):
+                    file.write(piece.tobytes())
+                    offsets.append(offsets[-1] + len(piece))
+        for line in refused:
+            log.warning("left out, cannot be decoded: %s", line)
+        if len(offsets) == 1:
+            raise CorpusError(f"none of {len(files)} files could be decoded, first: {refused[:1]}")
+        np.save(partial_offsets, np.array(offsets, dtype=np.int64))
+        os.replace(partial_offsets, offsets_path)
+        os.replace(partial, samples_path)
+    finally:
+        partial.unlink(missing_ok=True)
+        partial_offsets.unlink(missing_ok=True)
 
 
 def decode(path: Path, sample_rate: int) -> np.ndarray:

@@ -40,6 +40,10 @@ class MixingConfig:
     def __post_init__(self) -> None:
         if not 0.5 <= self.seconds <= 60.0:
             raise ConfigError(f"mixing.seconds: got {self.seconds}, needs 0.5 to 60 s")
+        if not self.level_dbfs[1] >= 0.0:
+            raise ConfigError(
+                f"mixing.level_dbfs: got a deviation of {self.level_dbfs[1]}, needs 0 dB or more"
+            )
         for name in ("snr_db", "clean_snr_db", "level_limits_dbfs"):
             low, high = getattr(self, name)
             if not low <= high:
@@ -102,10 +106,12 @@ class Mixer:
         pieces: list[np.ndarray] = []
         total = 0
         while total < self.n_samples:
-            utterance = self.speech[int(rng.integers(len(self.speech)))]
-            if len(utterance) > self.n_samples:
-                start = int(rng.integers(len(utterance) - self.n_samples + 1))
-                utterance = utterance[start : start + self.n_samples]
+            index = int(rng.integers(len(self.speech)))
+            length = self.speech.length(index)
+            start = 0
+            if length > self.n_samples:
+                start = int(rng.integers(length - self.n_samples + 1))
+            utterance = self.speech.looped(index, start, min(length, self.n_samples))
             pause = np.zeros(int(rng.uniform(*GAP_SECONDS) * self.sample_rate), np.float32)
             pieces += [utterance, pause]
             total += len(utterance) + len(pause)
@@ -128,9 +134,8 @@ class Mixer:
 
     def _recorded_noise(self, rng: np.random.Generator) -> np.ndarray:
         """Return N samples of one recording from a random point on, looped when too short."""
-        recording = self.noise[int(rng.integers(len(self.noise)))]
-        start = int(rng.integers(len(recording)))
-        return np.resize(np.roll(recording, -start), self.n_samples)
+        index = int(rng.integers(len(self.noise)))
+        return self.noise.looped(index, int(rng.integers(self.noise.length(index))), self.n_samples)
 
     def _maybe_filtered(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return random_filter(x, rng) if rng.random() < self.config.filter_share else x

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from wheesht.data.corpora import LAYOUTS
 from wheesht.data.mixing import MixingConfig
-from wheesht.errors import ConfigError
+from wheesht.errors import ConfigError, SpecError
 from wheesht.losses import LOSSES
 from wheesht.models import HOSTS
+from wheesht.spec.model_spec import MAX_WIDTH, ModelSpec
 
 
 def _require(condition: bool, message: str) -> None:
@@ -34,6 +35,18 @@ class ModelConfig:
             0.0 < self.update_percent <= 100.0,
             f"model.update_percent: got {self.update_percent}, needs above 0 to 100 percent",
         )
+        _require(
+            1 <= self.hidden_size <= MAX_WIDTH,
+            f"model.hidden_size: got {self.hidden_size}, needs 1 to {MAX_WIDTH}",
+        )
+        try:
+            self.spec()
+        except SpecError as error:
+            raise ConfigError(f"model.{error}") from None
+
+    def spec(self) -> ModelSpec:
+        """Return the description of the model to train."""
+        return HOSTS[self.host](self.name, self.hidden_size, self.update_percent)
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,19 @@ class OptimConfig:
             f"optim.learning_rate: got {self.learning_rate}, needs above 0 to 1",
         )
         _require(
+            0.0 <= self.final_learning_rate <= self.learning_rate,
+            f"optim.final_learning_rate: got {self.final_learning_rate}, needs 0 to learning_rate",
+        )
+        _require(self.warm_up >= 0, f"optim.warm_up: got {self.warm_up}, needs 0 or more")
+        _require(
+            self.weight_decay >= 0.0,
+            f"optim.weight_decay: got {self.weight_decay}, needs 0 or more",
+        )
+        _require(
+            self.gradient_norm > 0.0,
+            f"optim.gradient_norm: got {self.gradient_norm}, needs above 0",
+        )
+        _require(
             0.0 <= self.average < 1.0, f"optim.average: got {self.average}, needs 0 to below 1"
         )
 
@@ -98,6 +124,11 @@ class ValidationConfig:
     def __post_init__(self) -> None:
         _require(self.every >= 1, f"validation.every: got {self.every}, needs 1 or more")
         _require(self.clips >= 1, f"validation.clips: got {self.clips}, needs 1 or more")
+        _require(
+            0.5 <= self.seconds <= 60.0,
+            f"validation.seconds: got {self.seconds}, needs 0.5 to 60 s",
+        )
+        _require(self.patience >= 1, f"validation.patience: got {self.patience}, needs 1 or more")
 
 
 @dataclass(frozen=True)
@@ -115,6 +146,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(self.loss in LOSSES, f"loss: got {self.loss!r}, known are {sorted(LOSSES)}")
+        _require(self.seed >= 0, f"seed: got {self.seed}, needs 0 or more")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain data, every default filled in."""

@@ -19,7 +19,7 @@ from wheesht.data.prefetch import batches
 from wheesht.errors import ConfigError
 from wheesht.export.to_bundle import export_bundle
 from wheesht.losses import LOSSES
-from wheesht.models import HOSTS, Network
+from wheesht.models import Network
 from wheesht.spec.bundle import read_bundle
 from wheesht.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from wheesht.training.config import DataConfig, OptimConfig, Recipe
@@ -68,8 +68,6 @@ class Trainer:
         self.recipe = recipe
         self.folder = folder
         self.report = report
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n")
         corpus = list_corpus(recipe.data, data_root)
         rate = 16000
 
@@ -84,22 +82,22 @@ class Trainer:
         self.train_mixer = mixer(corpus.speech_train, corpus.noise_train, recipe.mixing.seconds)
         self.valid_mixer = mixer(corpus.speech_valid, corpus.noise_valid, recipe.validation.seconds)
         self._build_network()
+        folder.mkdir(parents=True, exist_ok=True)  # only now that recipe and checkpoint are good
+        (folder / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n")
 
     def _build_network(self) -> None:
         recipe = self.recipe
         torch.manual_seed(recipe.seed)
-        spec = HOSTS[recipe.model.host](
-            recipe.model.name, recipe.model.hidden_size, recipe.model.update_percent
-        )
+        spec = recipe.model.spec()
         self.network = Network(spec)
         if recipe.initial_bundle:
             initial = Network.from_bundle(read_bundle(recipe.initial_bundle))
-            try:
-                self.network.load_state_dict(initial.state_dict())
-            except RuntimeError as error:
+            if initial.spec.tensor_shapes() != spec.tensor_shapes():
                 raise ConfigError(
-                    f"initial_bundle: {recipe.initial_bundle} does not fit this model ({error})"
-                ) from None
+                    f"initial_bundle: {recipe.initial_bundle} does not fit this model; it has "
+                    f"{initial.spec.params} parameters, the recipe's model {spec.params}"
+                )
+            self.network.load_state_dict(initial.state_dict())
         else:
             _measure_feature_scale(self.network, self.train_mixer)
         self.optimiser = torch.optim.AdamW(

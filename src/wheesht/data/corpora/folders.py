@@ -6,7 +6,7 @@ from wheesht.data.corpora.listing import Corpus, audio_files, hold_out
 
 
 def folders_corpus(root: Path, speech: str = "clean", noise: str = "noise") -> Corpus:
-    """List a corpus of two folders; a twentieth of the files is held out for validation.
+    """List a corpus of two folders; about a twentieth of the files is held out for validation.
 
     Parameters
     ----------

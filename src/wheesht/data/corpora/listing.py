@@ -7,7 +7,7 @@ from pathlib import Path
 from wheesht.errors import CorpusError
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff"}
-VALID_SHARE = 0.05  # of the files, where a layout has no validation part of its own
+VALID_SHARE = 0.05  # of the files, about, where a layout has no validation part of its own
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def audio_files(folder: Path) -> tuple[Path, ...]:
 def hold_out(files: tuple[Path, ...], root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Split a list into training and validation files by a hash of the relative path.
 
-    The choice does not depend on what else lies in the folder. With two files or more, each part
-    gets at least one.
+    A file stays in its part whatever else comes into the folder, except that a part which would
+    be empty gets the file next to the limit.
 
     Raises
     ------
@@ -57,5 +57,6 @@ def hold_out(files: tuple[Path, ...], root: Path) -> tuple[tuple[Path, ...], tup
         return int.from_bytes(digest[:8], "big") / 2**64
 
     ordered = sorted(files, key=draw)
-    count = max(1, round(VALID_SHARE * len(files)))
+    count = sum(draw(path) < VALID_SHARE for path in files)
+    count = min(max(1, count), len(files) - 1)
     return tuple(sorted(ordered[count:])), tuple(sorted(ordered[:count]))
