@@ -112,7 +112,8 @@ const char *wh_isa_name(int32_t index);
 /** Bytes that wh_stream_init() needs for this model, 0 if the model is not valid. */
 size_t wh_stream_bytes(const wh_model *model);
 
-/** Build a stream inside caller memory, with state zero, all units updated and no gain floor.
+/** Build a stream inside caller memory, with state zero, all units updated, no gain floor and the
+ *  default gain band.
  *
  *  @param mem    at least wh_stream_bytes() bytes, any alignment; must outlive the stream and is
  *                not freed here
@@ -160,8 +161,16 @@ wh_status wh_stream_set_update_percent(wh_stream *s, double percent);
  *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE */
 wh_status wh_stream_set_min_gain(wh_stream *s, float gain);
 
-/** Set the clock for wh_layer_ticks() and wh_total_ticks(), or NULL (the default): no timing and
- *  no cost. @return WH_OK, WH_ERR_NULL */
+/** Set the bins of the mask that wh_stream_band_gain() averages, from the next reading on; the
+ *  default is the highest eighth of them, at least one.
+ *  @param first  bin of the mask, 0..mask_bins-1: the mask's own counting, in which 0 stands for
+ *                bin mask_first_bin of the spectrum
+ *  @param count  at least 1, and first + count at most mask_bins
+ *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE (the old band stays). Real-time safe. */
+wh_status wh_stream_set_gain_band(wh_stream *s, int32_t first, int32_t count);
+
+/** Set the clock for wh_stream_layer_ticks() and wh_stream_total_ticks(), or NULL (the default): no
+ *  timing and no cost. @return WH_OK, WH_ERR_NULL */
 wh_status wh_stream_set_clock(wh_stream *s, wh_clock clock);
 
 /* What a stream has done since it was built or reset. `s` must not be NULL; `layer` counts from
@@ -184,8 +193,8 @@ const float *wh_stream_hidden(const wh_stream *s, int32_t layer);
 const uint8_t *wh_stream_selected(const wh_stream *s, int32_t layer);
 /** Mask of the last hop as applied, (mask_bins,). */
 const float *wh_stream_mask(const wh_stream *s);
-/** Mean of the highest eighth (at least one) of the mask's bins in the last hop, 0..1. */
-float wh_stream_top_gain(const wh_stream *s);
+/** Mean of the mask in the last hop over the bins of wh_stream_set_gain_band(), 0..1. */
+float wh_stream_band_gain(const wh_stream *s);
 
 #ifdef __cplusplus
 }

@@ -243,6 +243,11 @@ public:
         Busy busy(*this);
         check(wh_stream_set_min_gain(stream_, gain), "min_gain");
     }
+    void set_gain_band(int32_t first, int32_t count)
+    {
+        Busy busy(*this);
+        check(wh_stream_set_gain_band(stream_, first, count), "gain_band");
+    }
     void set_profiling(bool on)
     {
         Busy busy(*this);
@@ -296,7 +301,7 @@ private:
         if (n * hop() != x.size())
             refuse("x", "got " + std::to_string(x.size()) + " samples, needs a multiple of " +
                         std::to_string(hop()));
-        Block<float> y = allocate<float>(x.size()), top_gain = allocate<float>(n);
+        Block<float> y = allocate<float>(x.size()), band_gain = allocate<float>(n);
         {
             Busy busy(*this);
             nb::gil_scoped_release unlocked;
@@ -307,10 +312,10 @@ private:
                     wh_stream_process_given(stream_, in, given + t * units_, out);
                 else
                     wh_stream_process(stream_, in, out);
-                top_gain[t] = wh_stream_top_gain(stream_);
+                band_gain[t] = wh_stream_band_gain(stream_);
             }
         }
-        return {give(std::move(y), x.size()), give(std::move(top_gain), n)};
+        return {give(std::move(y), x.size()), give(std::move(band_gain), n)};
     }
 
     template <class T, class Get> nb::ndarray<nb::numpy, T, nb::ndim<1>> collect(Get get)
@@ -375,7 +380,7 @@ static void bind_stream(nb::module_ &m)
              nb::arg("isa") = "")
         .def("process", &Stream::process, nb::arg("x").noconvert(),
              "Enhance whole hops: returns the delayed output and, per hop, the mean mask of the "
-             "highest eighth of its bins.")
+             "gain band.")
         .def("process_given", &Stream::process_given, nb::arg("x").noconvert(),
              nb::arg("masks").noconvert(),
              "The same with the updated units given: one row per hop, non-zero = update.")
@@ -388,6 +393,8 @@ static void bind_stream(nb::module_ &m)
              "Set the share of units that top-A layers update, above 0 to 100.")
         .def("set_min_gain", &Stream::set_min_gain, nb::arg("gain"),
              "Set the smallest mask value, 0 to 1.")
+        .def("set_gain_band", &Stream::set_gain_band, nb::arg("first"), nb::arg("count"),
+             "Set the bins of the mask whose mean is the band gain; at first the highest eighth.")
         .def("set_profiling", &Stream::set_profiling, nb::arg("on"),
              "Start or stop measuring time per layer.")
         .def("executed_macs", &Stream::executed_macs,

@@ -171,10 +171,10 @@ const float *wh_stream_mask(const wh_stream *s)
     return s->mask;
 }
 
-float wh_stream_top_gain(const wh_stream *s)
+float wh_stream_band_gain(const wh_stream *s)
 {
-    const int32_t n = s->model->mask_bins, count = n / 8 > 0 ? n / 8 : 1;
+    const float *band = s->mask + s->band_first;
     float sum = 0.0f;
-    for (int32_t k = n - count; k < n; ++k) sum += s->mask[k];
-    return sum / (float)count;
+    for (int32_t k = 0; k < s->band_count; ++k) sum += band[k];
+    return sum / (float)s->band_count;
 }

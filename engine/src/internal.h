@@ -33,6 +33,7 @@ struct wh_stream {
     scratch work;
     double update_percent;
     float min_gain;
+    int32_t band_first, band_count; /* bins of the mask that the band gain averages */
     wh_clock clock;
     uint64_t hops, total_ticks;
 };

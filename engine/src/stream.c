@@ -108,6 +108,8 @@ wh_status wh_stream_init(void *mem, size_t bytes, const wh_model *model, const c
     wh_stream *s = lay_out(mem, model, size);
     s->kernels = kernels;
     s->update_percent = 100.0;
+    s->band_count = model->mask_bins / 8 > 0 ? model->mask_bins / 8 : 1;
+    s->band_first = model->mask_bins - s->band_count;
     *out = s;
     return WH_OK;
 }
@@ -120,6 +122,8 @@ wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_s
     s->kernels = source->kernels;
     s->update_percent = source->update_percent;
     s->min_gain = source->min_gain;
+    s->band_first = source->band_first;
+    s->band_count = source->band_count;
     s->clock = source->clock;
     s->hops = source->hops;
     s->total_ticks = source->total_ticks;
@@ -159,6 +163,16 @@ wh_status wh_stream_set_min_gain(wh_stream *s, float gain)
     if (!s) return WH_ERR_NULL;
     if (!(gain >= 0.0f && gain <= 1.0f)) return WH_ERR_RANGE;
     s->min_gain = gain;
+    return WH_OK;
+}
+
+wh_status wh_stream_set_gain_band(wh_stream *s, int32_t first, int32_t count)
+{
+    if (!s) return WH_ERR_NULL;
+    const int32_t n = s->model->mask_bins;
+    if (first < 0 || count < 1 || count > n - first) return WH_ERR_RANGE;
+    s->band_first = first;
+    s->band_count = count;
     return WH_OK;
 }
 

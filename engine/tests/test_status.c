@@ -100,6 +100,11 @@ static void settings_outside_their_range_are_refused(void)
     static const float gains[] = {-0.001f, 1.001f, NAN};
     for (int k = 0; k < 3; ++k)
         CHECK(wh_stream_set_min_gain(s, gains[k]) == WH_ERR_RANGE, "%g", gains[k]);
+    static const int32_t bands[][2] = {{-1, 2},  {160, 1}, {0, 0}, {0, -1},
+                                       {0, 161}, {159, 2}, {1, INT32_MAX}, {INT32_MAX, 1}};
+    for (int k = 0; k < 8; ++k)
+        CHECK(wh_stream_set_gain_band(s, bands[k][0], bands[k][1]) == WH_ERR_RANGE, "band %d", k);
+    CHECK(wh_stream_set_gain_band(NULL, 0, 1) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_set_update_percent(NULL, 50.0) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_set_min_gain(NULL, 0.5f) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_set_clock(NULL, NULL) == WH_ERR_NULL, "stream");

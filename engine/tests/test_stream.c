@@ -96,7 +96,7 @@ static void open_mask_gives_the_input_one_hop_later(int32_t n_fft)
     for (int32_t i = 0; i < hop; ++i) CHECK(fabsf(y_[i]) <= 1e-7f, "sample %d: %g", i, y_[i]);
     for (int32_t i = hop; i < count; ++i)
         CHECK(fabsf(y_[i] - x_[i - hop]) <= RECONSTRUCTION_BOUND, "%d: sample %d", n_fft, i);
-    CHECK(wh_stream_top_gain(o.s) == 1.0f, "top gain %g", wh_stream_top_gain(o.s));
+    CHECK(wh_stream_band_gain(o.s) == 1.0f, "band gain %g", wh_stream_band_gain(o.s));
     free(o.memory);
     toy_free(&t);
 }
@@ -346,8 +346,64 @@ static void min_gain_limits_the_attenuation(void)
     for (int32_t i = 160; i < HOPS * 160; ++i)
         CHECK(fabsf(y_[i] - 0.25f * x_[i - 160]) <= RECONSTRUCTION_BOUND, "sample %d", i);
     for (int k = 0; k < 160; ++k) CHECK(wh_stream_mask(o.s)[k] == 0.25f, "bin %d", k);
-    CHECK(wh_stream_top_gain(o.s) == 0.25f, "top gain");
+    CHECK(wh_stream_band_gain(o.s) == 0.25f, "band gain");
     free(o.memory);
+    toy_free(&t);
+}
+
+/* The band gain against a sum over wh_stream_mask(); a sum of n floats rounds by n 6e-8. */
+static void check_band(const wh_stream *s, int32_t first, int32_t count, const char *when)
+{
+    double sum = 0.0;
+    for (int32_t k = first; k < first + count; ++k) sum += wh_stream_mask(s)[k];
+    const double got = wh_stream_band_gain(s), want = sum / count;
+    CHECK(fabs(got - want) <= 1e-7 * count, "%s: bins %d + %d: %g, not %g", when, first, count,
+          got, want);
+}
+
+static void gain_band_is_the_highest_eighth_until_it_is_set(void)
+{
+    static const int32_t bands[][2] = {{0, 1}, {0, 160}, {70, 9}, {159, 1}};
+    toy t;
+    toy_make(&t, 320, 9, WH_GATE_TOP_A, 33u);
+    owned o = open_stream(&t.model, NULL);
+    fill(x_, HOPS * 160, 34u);
+    run(o.s, x_, y_, 5, 160);
+    check_band(o.s, 140, 20, "default");
+    for (int i = 0; i < 4; ++i) {
+        CHECK(wh_stream_set_gain_band(o.s, bands[i][0], bands[i][1]) == WH_OK, "band %d", i);
+        check_band(o.s, bands[i][0], bands[i][1], "set");
+        run(o.s, x_, z_, 1, 160);
+        check_band(o.s, bands[i][0], bands[i][1], "one hop later");
+    }
+    t.layers[3].output_size = t.model.mask_bins = 7; /* an eighth of 7 is none */
+    owned narrow = open_stream(&t.model, NULL);
+    run(narrow.s, x_, y_, 5, 160);
+    check_band(narrow.s, 6, 1, "narrow mask");
+    free(o.memory), free(narrow.memory);
+    toy_free(&t);
+}
+
+static void gain_band_survives_refusal_reset_and_clone(void)
+{
+    toy t;
+    toy_make(&t, 320, 9, WH_GATE_TOP_A, 35u);
+    owned o = open_stream(&t.model, NULL);
+    fill(x_, HOPS * 160, 36u);
+    CHECK(wh_stream_set_gain_band(o.s, 70, 9) == WH_OK, "band");
+    CHECK(wh_stream_set_gain_band(o.s, 70, 91) == WH_ERR_RANGE, "too wide");
+    run(o.s, x_, y_, 5, 160);
+    check_band(o.s, 70, 9, "after a refusal");
+    wh_stream_reset(o.s);
+    run(o.s, x_, y_, 7, 160);
+    check_band(o.s, 70, 9, "after reset");
+    const size_t bytes = wh_stream_bytes(&t.model);
+    void *memory = malloc(bytes);
+    wh_stream *copy = NULL;
+    CHECK(wh_stream_clone(memory, bytes, o.s, &copy) == WH_OK, "clone");
+    run(copy, x_, z_, 3, 160);
+    check_band(copy, 70, 9, "clone");
+    free(o.memory), free(memory);
     toy_free(&t);
 }
 
@@ -418,6 +474,8 @@ int main(void)
     hostile_samples_do_not_enter_the_state();
     hostile_weights_give_finite_output();
     min_gain_limits_the_attenuation();
+    gain_band_is_the_highest_eighth_until_it_is_set();
+    gain_band_survives_refusal_reset_and_clone();
     clock_times_layers_and_hops();
     nothing_is_allocated();
     printf("%d failures\n", failures);

@@ -2,6 +2,8 @@
 
 import io
 import os
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from wheesht.audio import writer as writer_module
 from wheesht.audio.atomic import AtomicTarget
 from wheesht.audio.formats import AudioFormat, container_for_size, target_coding
 from wheesht.audio.reader import FileReader
+from wheesht.audio.speakers import read_speakers, write_speakers
+from wheesht.audio.wav_pipe import open_pipe
 from wheesht.audio.writer import FileWriter, write_fully
 from wheesht.errors import AudioFileError, OutputExistsError
 
@@ -89,7 +93,8 @@ def test_lossy_files_keep_format_rate_and_length(tmp_path, name, subtype, rate):
     ("target", "container", "subtype", "want"),
     [
         ("x.wav", "WAV", "PCM_24", ("WAV", "PCM_24")),
-        ("x.WAV", "WAVEX", "FLOAT", ("WAV", "FLOAT")),
+        ("x.WAV", "WAVEX", "FLOAT", ("WAVEX", "FLOAT")),
+        ("x.flac", "WAVEX", "PCM_24", ("FLAC", "PCM_24")),
         ("x.wav", "RF64", "PCM_16", ("WAV", "PCM_16")),
         ("x.wav", "WAV", "ULAW", ("WAV", "ULAW")),
         ("x.wav", "WAV", "MPEG_LAYER_III", ("WAV", "PCM_16")),
@@ -174,14 +179,74 @@ def test_wav_of_unknown_length_stops_at_4_gb_with_a_clear_error(tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "rate", "channels"), [("x.opus", 44100, 1), ("x.mp3", 96000, 1), ("x.flac", 48000, 9)]
-)
+@pytest.mark.parametrize(("name", "rate", "channels"), [("x.mp3", 96000, 1), ("x.flac", 48000, 9)])
 def test_what_a_format_cannot_hold_is_said_and_leaves_nothing(tmp_path, name, rate, channels):
-    with pytest.raises(AudioFileError, match=f"with {channels} channels at {rate} Hz"):
+    message = rf"with {channels} channels at {rate} Hz \(.*\); choose \.wav$"
+    with pytest.raises(AudioFileError, match=message):
         with FileWriter(tmp_path / name, AudioFormat(rate, channels, "WAV", "PCM_16")):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rate", [8001, 44100, 96000])
+@pytest.mark.parametrize(("name", "container"), [("x.opus", "WAV"), ("x.ogg", "OGG")])
+def test_a_rate_that_opus_lacks_is_blamed(tmp_path, rate, name, container):
+    source = AudioFormat(rate, 1, container, "OPUS")
+    with pytest.raises(AudioFileError, match=f"Opus cannot hold {rate} Hz, only 8000, 12000"):
+        with FileWriter(tmp_path / name, source):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def with_layout(path, channels, speakers, subtype="PCM_16"):
+    """Write an extensible WAV that states a layout."""
+    soundfile.write(path, np.zeros((100, channels)), 48000, subtype, format="WAVEX")
+    data = bytearray(path.read_bytes())
+    assert data[12:16] == b"fmt "
+    data[40:44] = struct.pack("<I", speakers)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize(
+    ("channels", "speakers"),
+    [(1, 0x4), (2, 0x3), (2, 0x600), (6, 0x3F), (6, 0x60F), (3, 0x0), (8, 0x63F)],
+)
+@pytest.mark.parametrize("way", ["file", "pipe"])
+def test_an_extensible_wav_keeps_its_speakers(tmp_path, subtype, channels, speakers, way):
+    source, target = tmp_path / "x.wav", tmp_path / "y.wav"
+    with_layout(source, channels, speakers, subtype)
+    with open(source, "rb") as file:
+        reader = FileReader(source, "x") if way == "file" else open_pipe(file, "x")
+        with FileWriter(target, reader.format) as writer:
+            for block in reader.blocks():
+                writer.write(block)
+        reader.close()
+    info = soundfile.info(target)
+    assert (info.format, info.subtype, info.frames) == ("WAVEX", subtype, 100)
+    assert target.read_bytes()[40:44] == struct.pack("<I", speakers)
+
+
+@pytest.mark.parametrize("container", ["WAVEX", "RF64"])
+def test_a_layout_survives_the_step_to_rf64(tmp_path, monkeypatch, container):
+    monkeypatch.setattr("wheesht.audio.formats.WAV_LIMIT_BYTES", 1000)
+    frames = 90 if container == "RF64" else 80
+    with_layout(tmp_path / "x.wav", 6, 0x60F)
+    reader = FileReader(tmp_path / "x.wav", "x.wav")
+    source = replace(reader.format, frames=frames)
+    with FileWriter(tmp_path / "y.wav", source) as writer:
+        writer.write(np.zeros((6, frames), np.float32))
+    assert soundfile.info(tmp_path / "y.wav").format == container
+    with open(tmp_path / "y.wav", "rb") as file:
+        assert read_speakers(file) == 0x60F
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", b"RIFF\0\0\0\0WAVE", b"RIFF\0\0\0\0WAVEfmt "])
+def test_what_states_no_layout_has_none(data):
+    file = io.BytesIO(data)
+    assert read_speakers(file) is None
+    write_speakers(file, 3)
+    assert file.getvalue() == data
 
 
 def test_an_exception_while_writing_leaves_the_old_file(tmp_path):

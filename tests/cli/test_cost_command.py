@@ -77,3 +77,7 @@ def test_a_model_that_is_not_there_is_a_failure_in_one_sentence(capsys):
 def test_help_ends_with_an_example(capsys):
     assert run(["cost", "--help"]) == 0
     assert "wheesht cost default --update-percent 100,50" in capsys.readouterr().out
+
+
+def test_without_a_model_it_is_the_default_one(capsys):
+    assert rows(capsys) == rows(capsys, "default")

@@ -114,6 +114,19 @@ def test_one_file_as_json(noisy, small_bundle, capsys):
     assert report["warnings"] == []
 
 
+@pytest.mark.parametrize(("frames", "timed"), [(1, False), (1599, False), (1600, True)])
+def test_audio_too_short_to_be_timed_has_no_real_time_factor(
+    tmp_path, small_bundle, noise, frames, timed, capsys
+):
+    path = tmp_path / "short.wav"
+    soundfile.write(path, noise(0.1)[0, :frames], 16000)
+    assert enhance(path, "--model", small_bundle) == 0
+    assert ("rtf" in capsys.readouterr().out) == timed
+    assert enhance(path, "--model", small_bundle, "--overwrite", "--json") == 0
+    (report,) = json.loads(capsys.readouterr().out)["files"]
+    assert (report["rtf"] is not None) == timed
+
+
 @pytest.fixture
 def tree(tmp_path, noise):
     """Three good files in two formats and folders, one bad one, and what is no audio."""

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
 from wheesht.cli.main import run
 from wheesht.spec import bundle as bundle_module
+from wheesht.spec.bundle import read_bundle, write_bundle
 
 DESIGN_KEYS = {
     "name",
@@ -37,7 +39,31 @@ def test_text_names_layers_and_provenance(random_bundle, capsys):
     out = capsys.readouterr().out
     assert "1.34 M parameters (f32), 16000 Hz, latency 20 ms" in out
     assert "gru2       gru     320 -> 320   top_a" in out
-    assert "data" in out
+    assert "  data       none\n  seed       0\n" in out
+
+
+def test_text_about_a_trained_model_is_short_lines(make_bundle, tmp_path, capsys):
+    bundle = read_bundle(make_bundle(hidden=(5, 7)))
+    provenance = {
+        "recipe": {"optim": {"updates": 11000}, "seed": 1},
+        "updates": 3000,
+        "audio_hours_seen": 26.67,
+        "training_data": "4.3 h of speech: " + "corpus-of-read-speech, " * 8 + "and noise.",
+        "licence": "Apache-2.0",
+    }
+    path = tmp_path / "trained.safetensors"
+    write_bundle(path, replace(bundle.spec, provenance=provenance), bundle.tensors)
+    assert run(["info", str(path)]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert "  updates    3000" in lines and "  hours      26.67" in lines
+    assert "  licence    Apache-2.0" in lines and "  more       recipe: see --json" in lines
+    start = lines.index("  hours      26.67") + 1
+    data = " ".join(line[13:] for line in lines[start : lines.index("  licence    Apache-2.0")])
+    assert data == provenance["training_data"]
+    assert lines[start].startswith("  data       4.3 h of speech")
+    assert max(map(len, lines)) <= 80 and "{" not in "".join(lines)
+    assert run(["info", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["provenance"] == provenance
 
 
 @pytest.fixture

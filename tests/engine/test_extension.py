@@ -65,11 +65,20 @@ def test_no_hops_are_fine(stream):
     assert y.shape == gain.shape == (0,) and stream.hops() == 0
 
 
-def test_top_gain_is_the_mean_of_the_highest_eighth_of_the_mask(stream, signal):
-    _, gain = stream.process(signal)
+def test_band_gain_is_the_mean_of_the_band_at_first_the_highest_eighth(stream, signal):
+    _, gain = stream.process(signal[: 20 * HOP])
     mask = stream.mask()
     assert mask.shape == (160,) and mask.dtype == np.float32
     assert gain[-1] == pytest.approx(mask[-20:].mean(), rel=1e-6)  # float32 sum of 20
+    stream.set_gain_band(70, 9)
+    _, gain = stream.process(signal[20 * HOP :])
+    assert gain[-1] == pytest.approx(stream.mask()[70:79].mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("band", [(-1, 1), (160, 1), (0, 0), (0, 161), (159, 2)], ids=str)
+def test_a_gain_band_outside_the_mask_is_refused(stream, band):
+    with pytest.raises(ValueError, match="gain_band: .* outside its range"):
+        stream.set_gain_band(*band)
 
 
 def test_min_gain_holds_the_mask_up(stream, signal):

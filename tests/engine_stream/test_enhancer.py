@@ -1,12 +1,19 @@
 """Whole signals and the public names of the package."""
 
+import gc
 import shutil
+import threading
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from bundles import gru_host, random_bundle_of
 
 import wheesht
 from wheesht.engine import loading
+from wheesht.engine.pack import pack
 from wheesht.engine.stream import Stream
 from wheesht.errors import ParameterError, ShapeError
 from wheesht.spec.bundle import read_bundle
@@ -86,6 +93,78 @@ def test_a_bundle_in_memory_is_a_model(small_bundle, noise):
     x = noise(0.3)[0]
     want = wheesht.enhance(x, 16000, small_bundle)
     np.testing.assert_array_equal(wheesht.enhance(x, 16000, read_bundle(small_bundle)), want)
+
+
+@pytest.fixture
+def packs(monkeypatch):
+    """Start with nothing kept; the list grows with every packing."""
+    calls = []
+    monkeypatch.setattr(loading, "_cache", {})
+    monkeypatch.setattr(loading, "_bundles", {})
+    monkeypatch.setattr(loading, "pack", lambda bundle: calls.append(1) or pack(bundle))
+    return calls
+
+
+def test_a_bundle_in_memory_is_packed_once(small_bundle, packs):
+    bundle = read_bundle(small_bundle)
+    for _ in range(3):
+        wheesht.enhance(np.ones(200), 16000, model=bundle)
+    assert len(packs) == 1
+    wheesht.enhance(np.ones(200), 16000, model=read_bundle(small_bundle))
+    assert len(packs) == 2
+
+
+def test_a_tensor_put_in_its_place_makes_it_another_model(small_bundle, open_bundle, packs):
+    bundle = read_bundle(small_bundle)
+    loading.load_model(bundle)
+    bundle.tensors["fc_out.weight"] = 0 * bundle.tensors["fc_out.weight"]
+    bundle.tensors["fc_out.bias"] = 0 * bundle.tensors["fc_out.bias"] + 40
+    assert np.abs(wheesht.enhance(np.ones(200), 16000, model=bundle) - 1).max() < 1e-5
+    assert len(packs) > 1
+
+
+def test_tensors_that_can_be_written_to_are_read_each_time(packs):
+    bundle = random_bundle_of(gru_host(hidden=(3, 3)))
+    loading.load_model(bundle)
+    bundle.tensors["fc_out.weight"][:] = 0
+    bundle.tensors["fc_out.bias"][:] = 40
+    assert np.abs(wheesht.enhance(np.ones(200), 16000, model=bundle) - 1).max() < 1e-5
+
+
+def test_only_the_last_few_bundles_are_kept_and_none_that_is_gone(make_bundle, packs):
+    bundles = [
+        read_bundle(make_bundle(hidden=(3, 3), seed=seed))
+        for seed in range(loading.CACHED_MODELS + 2)
+    ]
+    for bundle in bundles:
+        loading.load_model(bundle)
+    assert len(loading._bundles) == loading.CACHED_MODELS
+    packed = weakref.ref(loading.load_model(bundles[-1]))
+    assert packed() is not None
+    bundle = None
+    bundles.clear()
+    gc.collect()
+    assert bundle is packed() is None
+    assert not loading._bundles
+
+
+def test_threads_that_want_the_same_model_get_one(small_bundle, packs, monkeypatch):
+    begin = threading.Barrier(8)
+
+    def slow_pack(bundle):
+        packs.append(1)
+        time.sleep(0.05)  # long enough for all threads to arrive
+        return pack(bundle)
+
+    def load(_):
+        begin.wait(20)
+        return loading.load_model(small_bundle)
+
+    monkeypatch.setattr(loading, "pack", slow_pack)
+    with ThreadPoolExecutor(8) as pool:
+        loaded = list(pool.map(load, range(8)))
+    assert len(packs) == 1
+    assert all(model is loaded[0] for model in loaded)
 
 
 @pytest.mark.parametrize("name", wheesht.__all__)

@@ -46,7 +46,9 @@ def here(tmp_path, monkeypatch, noise):
         ("a.wav --raw s17le --rate 16000", "is not one of 'u8', 's16le'"),
         ("a.wav --raw s16le --rate 7000", "not in the range 8000<=x<=192000"),
         ("a.wav --raw s16le --rate 16000 --channels 65", "not in the range"),
-        ("a.wav --nonsense", "No such option"),
+        ("a.wav --nonsense", r"No such option '--nonsense'.*enhance --help'\.$"),
+        ("-x.wav", r"No such option.* If -x\.wav is a file, write \./-x\.wav\.$"),
+        ("--x.wav", r"No such option.* If --x\.wav is a file, write \./--x\.wav\.$"),
     ],
 )
 def test_wrong_use_is_explained_and_nothing_is_written(

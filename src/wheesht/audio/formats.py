@@ -9,6 +9,7 @@ import soundfile
 from wheesht.audio.pcm import PCM_BY_SUBTYPE
 from wheesht.errors import AudioFileError
 
+OPUS_RATES = (8000, 12_000, 16_000, 24_000, 48_000)  # Hz
 EXTENSIONS = {  # containers by libsndfile's names; also what a folder run picks up
     ".wav": "WAV",
     ".flac": "FLAC",
@@ -33,7 +34,8 @@ class AudioFormat:
     """What is known of some audio before its samples are read.
 
     `frames` is the number of samples per channel, None when only the end of a pipe will tell.
-    `container` and `subtype` are libsndfile's names.
+    `container` and `subtype` are libsndfile's names. `speakers` is the layout that an extensible
+    WAV states, a bit for each loudspeaker.
     """
 
     sample_rate: int
@@ -42,6 +44,7 @@ class AudioFormat:
     subtype: str
     frames: int | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    speakers: int | None = None
 
 
 def target_coding(path: str | os.PathLike[str], source: AudioFormat) -> tuple[str, str]:
@@ -64,6 +67,8 @@ def target_coding(path: str | os.PathLike[str], source: AudioFormat) -> tuple[st
     container = EXTENSIONS[extension]
     if extension == ".opus":
         return container, "OPUS"
+    if extension == ".wav" and source.container == "WAVEX":
+        return "WAVEX", source.subtype  # the variant that says which loudspeaker has which channel
     kin = SAME_AS_WAV.get(container, container)
     if kin == SAME_AS_WAV.get(source.container, source.container):
         keeps = source.subtype in soundfile.available_subtypes(container)
@@ -82,7 +87,7 @@ USUAL_SUBTYPE = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
 
 def container_for_size(container: str, subtype: str, source: AudioFormat) -> str:
     """Return RF64 instead of WAV when the samples may not fit into 4 GB."""
-    if container == "WAV" and source.frames is not None:
+    if container in ("WAV", "WAVEX") and source.frames is not None:
         width = PCM_BY_SUBTYPE[subtype].bytes_per_sample if subtype in PCM_BY_SUBTYPE else 1
         if source.frames * source.channels * width > WAV_LIMIT_BYTES:
             return "RF64"

@@ -53,6 +53,8 @@ def open_reader(source: str, raw: RawFormat | None = None) -> Reader:
         frames = os.fstat(stream.fileno()).st_size // (raw.pcm.bytes_per_sample * raw.channels)
         return RawReader(stream, source, raw.pcm, raw.as_audio(frames))
     if source == STANDARD:
+        if sys.stdin is None:
+            raise AudioFileError("standard input: is closed; give a file, or redirect one to it")
         stream, name = standard_stream(sys.stdin.fileno(), "rb"), "standard input"
     else:
         stream, name = _open_binary(source), source
@@ -81,6 +83,8 @@ def open_writer(
         As for `FileWriter`.
     """
     if target == STANDARD:
+        if sys.stdout is None:
+            raise AudioFileError("standard output: is closed; name a file instead")
         stream = standard_stream(sys.stdout.fileno(), "wb")
         if raw is not None:
             return PipeWriter(stream, "standard output", raw.pcm, None)

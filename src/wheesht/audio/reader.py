@@ -1,6 +1,7 @@
 """Streaming readers: audio files of every format, and raw samples."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -11,6 +12,7 @@ import soundfile
 from wheesht.audio.formats import AudioFormat
 from wheesht.audio.pcm import PcmFormat, decode
 from wheesht.audio.rates import MAX_RATE, MIN_RATE
+from wheesht.audio.speakers import read_speakers
 from wheesht.errors import AudioFileError
 
 PIPE_READ_BYTES = 1 << 16  # at most, per read; a pipe gives what it has
@@ -53,10 +55,14 @@ class FileReader:
     def __init__(self, file: str | os.PathLike[str] | BinaryIO, name: str) -> None:
         self._name = name
         self.warnings: list[str] = []
+        source: str | bytes | BinaryIO
         if isinstance(file, str | os.PathLike):
             _check_regular(Path(file), name)
+            source = library_path(file)
+        else:
+            source = file
         try:
-            self._file = soundfile.SoundFile(file)
+            self._file = soundfile.SoundFile(source)
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioFileError(
                 f"{name}: cannot be read as audio ({reason(error)}); wheesht reads WAV, FLAC, "
@@ -70,6 +76,7 @@ class FileReader:
             subtype=known.subtype,
             frames=known.frames,
             tags=known.copy_metadata(),
+            speakers=_speakers(file) if known.format == "WAVEX" else None,
         )
         if known.frames <= 0:
             self.close()
@@ -181,6 +188,18 @@ def _check_regular(path: Path, name: str) -> None:
         raise AudioFileError(f"{name}: no such file; check the path")
     if path.is_file() and path.stat().st_size == 0:
         raise AudioFileError(f"{name}: is empty (0 bytes), needs an audio file")
+
+
+def _speakers(file: str | os.PathLike[str] | BinaryIO) -> int | None:
+    if not isinstance(file, str | os.PathLike):
+        return None
+    with open(file, "rb") as opened:
+        return read_speakers(opened)
+
+
+def library_path(path: str | os.PathLike[str]) -> str | bytes:
+    """Return a path as libsndfile takes it: the bytes of the system, which need not be UTF-8."""
+    return os.fspath(path) if sys.platform == "win32" else os.fsencode(path)
 
 
 def reason(error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import BinaryIO, cast
 from wheesht.audio.formats import AudioFormat
 from wheesht.audio.pcm import PCM_BY_SUBTYPE, PcmFormat
 from wheesht.audio.reader import FileReader, RawReader, Reader
+from wheesht.audio.speakers import EXTENSIBLE, MASK_OFFSET
 from wheesht.errors import AudioFileError
 
 UNKNOWN_SIZE = 0xFFFFFFFF  # what programs write that do not know the length yet
@@ -20,7 +21,6 @@ CODING = {  # (format tag, bits) of the fmt chunk
     (3, 32): "FLOAT",
     (3, 64): "DOUBLE",
 }
-EXTENSIBLE = 0xFFFE  # format tag; the real one opens the GUID at byte 24
 MAX_HEADER_BYTES = 1 << 20  # of chunks before the samples; more is not a sound file
 
 
@@ -123,8 +123,11 @@ def _describe(
     if fmt is None or len(fmt) < 16:
         return None
     tag, channels, sample_rate, _, frame_bytes, bits = struct.unpack("<HHIIHH", fmt[:16])
+    container, speakers = "WAV", None
     if tag == EXTENSIBLE and len(fmt) >= 26:
-        tag = int.from_bytes(fmt[24:26], "little")
+        container = "WAVEX"
+        speakers = int.from_bytes(fmt[MASK_OFFSET : MASK_OFFSET + 4], "little")
+        tag = int.from_bytes(fmt[24:26], "little")  # the real one opens the GUID
     subtype = CODING.get((tag, bits))
     if subtype is None:
         return None
@@ -137,4 +140,5 @@ def _describe(
     is_open = size is None or size == 0 or OPEN_ENDED <= size <= UNKNOWN_SIZE
     limit = None if is_open else size
     frames = None if limit is None else limit // frame_bytes
-    return AudioFormat(sample_rate, channels, "WAV", subtype, frames), pcm, limit
+    audio = AudioFormat(sample_rate, channels, container, subtype, frames, speakers=speakers)
+    return audio, pcm, limit

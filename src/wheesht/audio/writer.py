@@ -10,18 +10,21 @@ import soundfile
 
 from wheesht.audio.atomic import AtomicTarget
 from wheesht.audio.formats import (
+    OPUS_RATES,
     WAV_LIMIT_BYTES,
     AudioFormat,
     container_for_size,
     target_coding,
 )
 from wheesht.audio.pcm import PCM_BY_SUBTYPE, PcmFormat, encode, quantize
-from wheesht.audio.reader import reason
+from wheesht.audio.reader import library_path, reason
+from wheesht.audio.speakers import write_speakers
 from wheesht.audio.wav_pipe import wav_header
 from wheesht.errors import AudioFileError, WheeshtError
 
 INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-COUNTED_EXACTLY = ("WAV", "RF64", "FLAC", "AIFF", "W64", "CAF", "AU")  # not by encoder padding
+# Containers that count frames exactly, without an encoder's padding.
+COUNTED_EXACTLY = ("WAV", "WAVEX", "RF64", "FLAC", "AIFF", "W64", "CAF", "AU")
 
 
 class Writer:
@@ -91,6 +94,11 @@ class FileWriter(Writer):
         self.name = str(target)
         container, self._subtype = target_coding(target, source)
         self._container = container_for_size(container, self._subtype, source)
+        if self._subtype == "OPUS" and source.sample_rate not in OPUS_RATES:
+            raise AudioFileError(
+                f"{self.name}: Opus cannot hold {source.sample_rate} Hz, only 8000, 12000, 16000, "
+                f"24000 and 48000 Hz; choose .ogg or .wav"
+            )
         self._bits = INTEGER_BITS.get(self._subtype, 0)
         self._is_float = self._subtype in ("FLOAT", "DOUBLE")
         self._source = source
@@ -101,9 +109,10 @@ class FileWriter(Writer):
 
     def _open(self) -> None:
         source = self._source
+        path = self._target.create()  # so that a refusal of libsndfile is one of the format
         try:
             self._file = soundfile.SoundFile(
-                str(self._target.partial),
+                library_path(path),
                 "w",
                 source.sample_rate,
                 source.channels,
@@ -113,8 +122,8 @@ class FileWriter(Writer):
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioFileError(
                 f"{self.name}: cannot be written as {self._container} {self._subtype} with "
-                f"{source.channels} channels at {source.sample_rate} Hz ({reason(error)}); check "
-                f"the folder's permissions, or choose .wav"
+                f"{source.channels} channels at {source.sample_rate} Hz ({reason(error)}); choose "
+                f".wav"
             ) from error
         self._tag(source.tags)
 
@@ -144,10 +153,13 @@ class FileWriter(Writer):
     def _finish(self) -> None:
         try:
             self._file.close()
-            found = soundfile.info(str(self._target.partial)).frames
+            found = soundfile.info(library_path(self._target.partial)).frames
             # soundfile asserts that writes are whole, which `python -O` leaves out
             if self._container in COUNTED_EXACTLY and found != self._frames:
                 raise self._write_error(None)
+            if self._source.speakers is not None and self._container in ("WAVEX", "RF64"):
+                with open(self._target.partial, "r+b") as file:
+                    write_speakers(file, self._source.speakers)
             self._target.commit()
         except (soundfile.LibsndfileError, OSError) as error:
             if isinstance(error, WheeshtError):
@@ -182,12 +194,7 @@ class RawFileWriter(Writer):
         self._file: BinaryIO | None = None
 
     def _open(self) -> None:
-        try:
-            self._file = cast(BinaryIO, open(self._target.partial, "wb", buffering=0))
-        except OSError as error:
-            raise AudioFileError(
-                f"{self.name}: cannot be written ({error.strerror}); check the folder's permissions"
-            ) from error
+        self._file = cast(BinaryIO, open(self._target.create(), "wb", buffering=0))
 
     def _finish(self) -> None:
         try:
@@ -275,6 +282,6 @@ def write_fully(stream: BinaryIO, data: bytes, name: str) -> None:
 
 
 def _frames_that_fit(container: str, subtype: str, channels: int) -> int | float:
-    if container != "WAV" or subtype not in PCM_BY_SUBTYPE:
+    if container not in ("WAV", "WAVEX") or subtype not in PCM_BY_SUBTYPE:
         return float("inf")
     return WAV_LIMIT_BYTES // (channels * PCM_BY_SUBTYPE[subtype].bytes_per_sample)

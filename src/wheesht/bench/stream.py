@@ -96,10 +96,15 @@ def bench(
     GateError
         The engine or a rival does not compute what the judge computes.
     ParameterError
-        An unknown rival, or a percentage outside the model's range.
+        An unknown rival or instruction set, or a percentage outside the model's range.
     """
     if unknown := [name for name in against if name not in RIVALS]:
         raise ParameterError(f"bench: unknown runtime {unknown[0]!r}; known are {sorted(RIVALS)}")
+    usable = _ext.isa_names()
+    if unknown := [name for name in isas if name and name not in usable]:
+        raise ParameterError(
+            f"bench: no instruction set {unknown[0]!r} on this machine; it has {', '.join(usable)}"
+        )
     signal = babble(hops + WARM_UP_HOPS, bundle.spec.front_end.hop_length)
     error_db = gate(bundle, signal, update_percents, isas)
     contestants: list[tuple[dict[str, Any], Timed]] = []

@@ -11,10 +11,14 @@ from typing import Any
 
 import click
 
+from wheesht.audio.atomic import remove_leftovers
 from wheesht.audio.opening import RawFormat
 from wheesht.cli._plan import Job
+from wheesht.cli._text import printable
 from wheesht.engine.files import FileReport, Settings, enhance_file
 from wheesht.errors import BundleError, ParameterError, WheeshtError
+
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP")  # a polite kill; the terminal is gone
 
 
 @dataclass(frozen=True)
@@ -70,40 +74,72 @@ def _attempt(job: Job, how: How, stop: Callable[[int, int | None], None] | None)
         raise  # of the whole run, not of this file
     except (WheeshtError, OSError) as error:
         return Outcome(job, None, str(error))
+    except Exception as error:  # a fault of ours; the other files shall not pay for it
+        kind = type(error).__name__
+        return Outcome(job, None, f"{job.source}: failed unexpectedly ({kind}: {error})")
     return Outcome(job, report)
 
 
 def _run_in_processes(
     jobs: Sequence[Job], how: How, workers: int, advance: Callable[[float], None]
 ) -> list[Outcome]:
+    """Share the jobs out; what a killed worker leaves undone is tried again, one at a time."""
+    done = _share_out(jobs, how, workers, advance)
+    while rest := [job for job in jobs if job not in done]:
+        remove_leftovers(job.target for job in rest)
+        done |= _share_out(rest, how, 1, advance)
+        culprit = next((job for job in rest if job not in done), None)
+        if culprit is not None:  # a lone worker takes them in order
+            remove_leftovers([culprit.target])
+            done[culprit] = Outcome(
+                culprit,
+                None,
+                f"{culprit.source}: the process at work on it was killed, perhaps for want of "
+                f"memory; try it alone",
+            )
+            advance(1)
+    return [done[job] for job in jobs]
+
+
+def _share_out(
+    jobs: Sequence[Job], how: How, workers: int, advance: Callable[[float], None]
+) -> dict[Job, Outcome]:
+    """Run jobs in processes; those that are missing in the result were cut off."""
     import multiprocessing
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
 
     context = multiprocessing.get_context("spawn")  # fork is unsafe once numpy has threads
-    stop = context.Event()
+    with _held_back("SIGHUP"):  # the process that minds semaphores is started here; it must stay
+        stop = context.Event()
     pool = ProcessPoolExecutor(workers, context, _prepare_worker, (stop,))
+    futures: dict[Future[Outcome], Job] = {}
+    done: dict[Job, Outcome] = {}
     try:
-        with _interrupts_held_back():  # workers are started here and inherit it
-            futures = [pool.submit(_work, job, how) for job in jobs]
+        with _held_back("SIGINT"):  # workers are started here and inherit it
+            with contextlib.suppress(BrokenProcessPool):
+                for job in jobs:
+                    futures[pool.submit(_work, job, how)] = job
         pending = set(futures)
         while pending:
             finished, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in finished:
-                future.result()
-                advance(1)
-        return [future.result() for future in futures]
+                with contextlib.suppress(BrokenProcessPool):
+                    done[futures[future]] = future.result()
+                    advance(1)
+        return done
     finally:
         stop.set()  # after an interruption or an error, workers leave their files and return
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let Ctrl-C wait until the end; processes started meanwhile never see it."""
+def _held_back(name: str) -> Iterator[None]:
+    """Let a signal wait until the end; processes started meanwhile never see it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name)})
     try:
         yield
     finally:
@@ -117,6 +153,7 @@ def _prepare_worker(stop: Any) -> None:
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot hold it back
+    _leave_on_termination()
 
 
 def _work(job: Job, how: How) -> Outcome:
@@ -124,42 +161,69 @@ def _work(job: Job, how: How) -> Outcome:
         if _stop.is_set():
             raise KeyboardInterrupt
 
-    return _attempt(job, how, check)
+    try:
+        return _attempt(job, how, check)
+    except SystemExit as ended:
+        # The pool would take it for the outcome of a job, and go on with the next.
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
 
 
 @contextlib.contextmanager
 def progress_bar(length: float, label: str) -> Iterator[Callable[[float], None]]:
     """Give a function that advances a bar on a terminal's standard error, else does nothing."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda step: None
         return
     # The bar counts whole steps, so a step is a thousandth of a job.
-    with click.progressbar(length=round(1000 * length), label=label, file=sys.stderr) as bar:
-        total = 0.0
+    label = printable(label, sys.stderr)
+    bar = click.progressbar(length=round(1000 * length), label=label, file=sys.stderr)
+    total = 0.0
 
-        def advance(step: float) -> None:
-            nonlocal total
-            before, total = round(1000 * total), total + step
+    def advance(step: float) -> None:
+        nonlocal total
+        before, total = round(1000 * total), total + step
+        with contextlib.suppress(OSError):  # a terminal that is gone is no reason to stop
             bar.update(round(1000 * total) - before)
 
+    with contextlib.suppress(OSError):
+        bar.__enter__()
+    try:
         yield advance
+    finally:
+        with contextlib.suppress(OSError):
+            bar.render_finish()
 
 
 @contextlib.contextmanager
 def tidy_on_termination() -> Iterator[None]:
-    """Let a polite kill (SIGTERM) remove partial files too, with the usual status 143."""
+    """Let a polite kill or a hang-up remove partial files too, with the usual status 128 + n."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers
         return
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    previous = signal.signal(signal.SIGTERM, leave)
+    previous = _leave_on_termination()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _leave_on_termination() -> dict[signal.Signals, Any]:
+    """Make signals that end a process raise `SystemExit`; return the handlers of before."""
+    numbers = [getattr(signal, name) for name in ENDING_SIGNALS if hasattr(signal, name)]
+    # What is ignored stays so: `nohup` asks for it.
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+
+    leaving = False
+
+    def leave(number: int, frame: object) -> None:
+        nonlocal leaving
+        if leaving:  # a second one shall not disturb the tidying
+            return
+        leaving = True
+        raise SystemExit(128 + number)
+
+    return {number: signal.signal(number, leave) for number in numbers}
 
 
 def worker_count(asked: int) -> int:

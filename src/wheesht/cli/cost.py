@@ -23,7 +23,7 @@ def percents(_: click.Context, __: click.Parameter, text: str | None) -> tuple[f
 
 
 @click.command(short_help="Count parameters, bytes and MACs of a model.")
-@click.argument("model")
+@click.argument("model", default="default")
 @click.option(
     "--update-percent",
     "settings",
@@ -35,9 +35,9 @@ def percents(_: click.Context, __: click.Parameter, text: str | None) -> tuple[f
 def command(model: str, settings: tuple[float, ...] | None, as_json: bool) -> None:
     r"""Print what MODEL costs: parameters, bytes, MACs per second of audio.
 
-    MODEL is the name of a shipped model or a bundle file. Executed MACs are those of matrix
-    products, as the engine counts them while it runs; the paper's convention is that of table 1
-    of the D-GRU paper, for comparison with published numbers.
+    MODEL is a shipped name or a bundle file. Executed MACs are those of matrix products, as the
+    engine counts them while it runs; the paper's convention is that of table 1 of the D-GRU
+    paper, for comparison with published numbers.
 
     \b
     Example:

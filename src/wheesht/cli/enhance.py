@@ -19,8 +19,11 @@ from wheesht.cli._run import (
     tidy_on_termination,
     worker_count,
 )
+from wheesht.cli._text import say
 from wheesht.engine.files import FileReport, Settings
 from wheesht.engine.stream import MAX_CHANNELS
+
+LEAST_TIMED_SECONDS = 0.1  # of audio; for less, no real-time factor is given
 
 
 @click.command(short_help="Enhance audio files, folders or a pipe.")
@@ -87,6 +90,8 @@ def _check_standard_output(job: Job, as_json: bool) -> None:
         return
     if as_json:
         raise click.UsageError("--json and audio cannot share standard output; give -o FILE.")
+    if sys.stdout is None:
+        raise click.UsageError("standard output is closed; give -o FILE.")
     if sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal; redirect it or give -o FILE.")
 
@@ -96,29 +101,34 @@ def _report(outcomes: list[Outcome], as_json: bool) -> None:
     failures = [outcome for outcome in outcomes if outcome.report is None]
     for report in reports:
         for warning in report.warnings:
-            click.echo(f"wheesht: warning: {warning}", err=True)
+            say(f"wheesht: warning: {warning}", err=True)
         if not as_json and report.output != STANDARD:
-            click.echo(_sentence(report))
+            say(_sentence(report))
     if as_json:
         failed = [{"input": f.job.source, "error": f.error} for f in failures]
         click.echo(json.dumps({"files": [_as_dict(r) for r in reports], "failed": failed}))
     if failures:
         click.echo(f"wheesht: {len(failures)} of {len(outcomes)} files failed:", err=True)
     for failure in failures:
-        click.echo(f"  {failure.error}", err=True)
+        say(f"  {failure.error}", err=True)
 
 
 def _as_dict(report: FileReport) -> dict[str, Any]:
     return asdict(report) | {"rtf": _rtf(report), "warnings": list(report.warnings)}
 
 
-def _rtf(report: FileReport) -> float:
+def _rtf(report: FileReport) -> float | None:
+    """Return the real-time factor, or None for audio so short that starting is all of it."""
+    if report.seconds < LEAST_TIMED_SECONDS:
+        return None
     return report.compute_seconds / report.seconds
 
 
 def _sentence(report: FileReport) -> str:
+    rtf = _rtf(report)
+    factor = "" if rtf is None else f" (rtf {rtf:.4f})"
     return (
         f"{report.input} -> {report.output}: {report.seconds:.1f} s in "
-        f"{report.compute_seconds:.2f} s (rtf {_rtf(report):.4f}), "
+        f"{report.compute_seconds:.2f} s{factor}, "
         f"{100 * report.update_fraction:.0f} % of units updated"
     )

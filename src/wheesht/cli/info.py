@@ -1,12 +1,16 @@
 """`wheesht info`: what a model is."""
 
 import json
+import textwrap
 from typing import Any
 
 import click
 
 from wheesht.spec.bundle import DEFAULT_MODEL, Bundle, read_bundle, shipped_models
 from wheesht.spec.model_spec import GRU, Layer
+
+LINE_LENGTH = 80
+PROVENANCE_LABELS = {"audio_hours_seen": "hours", "training_data": "data"}
 
 
 @click.command(short_help="Describe a model, or list the shipped ones.")
@@ -82,7 +86,23 @@ def _as_text(facts: dict[str, Any]) -> str:
         sizes = f"{layer['input_size']} -> {layer['output_size']}"
         lines.append(f"  {layer['name']:<10} {layer['type']:<7} {sizes:<12} {kind}")
     lines.append(f"  sha256     {facts['sha256']}")
-    for key, value in facts["provenance"].items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        lines.append(f"  {key:<10} {text}")
-    return "\n".join(lines)
+    return "\n".join(lines + _provenance(facts["provenance"]))
+
+
+def _provenance(provenance: dict[str, Any]) -> list[str]:
+    """Return short lines with the plain facts, and the names of those left to ``--json``."""
+    plain = {key: value for key, value in provenance.items() if not isinstance(value, dict)}
+    facts = [(PROVENANCE_LABELS.get(key, key), value) for key, value in plain.items()]
+    if nested := [key for key in provenance if key not in plain]:
+        facts.append(("more", f"{', '.join(nested)}: see --json"))
+    lines = []
+    for label, value in facts:
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        lines += textwrap.wrap(
+            text,
+            LINE_LENGTH,
+            initial_indent=f"  {label:<10} ",
+            subsequent_indent=13 * " ",
+            break_on_hyphens=False,
+        )
+    return lines

@@ -1,13 +1,19 @@
 """The command `wheesht`: finds sub-commands, turns errors into one sentence and a status."""
 
-import importlib
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
-import click
+try:
+    import importlib
+    import os
+    from collections.abc import Sequence
+    from typing import NoReturn
 
-from wheesht.errors import ParameterError, WheeshtError
+    import click
+
+    from wheesht.cli._text import say
+    from wheesht.errors import ParameterError, WheeshtError
+except KeyboardInterrupt:  # Ctrl-C before there is anything to interrupt
+    sys.exit(130)
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
@@ -59,7 +65,17 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process: 0 fine, 1 failed, 2 wrong use, 130 interrupted."""
+    _occupy_standard_descriptors()
     sys.exit(run(arguments))
+
+
+def _occupy_standard_descriptors() -> None:
+    """Keep files from getting the number of a closed stream, to which C libraries may print."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -67,6 +83,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         # A reader that has left (EPIPE) is met by click itself: quietly, with status 1.
         status = cli.main(args=arguments, prog_name="wheesht", standalone_mode=False)
+    except click.NoSuchOption as error:
+        given = sys.argv[1:] if arguments is None else arguments
+        _complain(f"{error.format_message()}{_hint(error.ctx)}{_file_hint(error, given)}")
+        return WRONG_USE
     except click.UsageError as error:
         _complain(f"{error.format_message()}{_hint(error.ctx)}")
         return WRONG_USE
@@ -94,8 +114,16 @@ def _with_marks(text: str | None) -> str | None:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"wheesht: {message}", err=True)
+    say(f"wheesht: {message}", err=True)
 
 
 def _hint(ctx: click.Context | None) -> str:
     return f" Try '{ctx.command_path} --help'." if ctx is not None else ""
+
+
+def _file_hint(error: click.NoSuchOption, given: Sequence[str]) -> str:
+    """Say how a file is named whose name looks like an option."""
+    for word in given:
+        if word.startswith(error.option_name) and "." in word.partition("=")[0]:
+            return f" If {word} is a file, write ./{word}."
+    return ""

@@ -1,4 +1,4 @@
-"""The part of a signal above the model's band: kept back, and turned down like the top band."""
+"""The part of a signal that the model does not hear: kept back, turned down like its neighbours."""
 
 import math
 
@@ -8,10 +8,12 @@ from wheesht.audio.samples import SampleQueue
 
 
 class HighBand:
-    """Delay the input until its low band is known, and give the rest with the top band's gain.
+    """Delay the input until its low band is known, and give the rest with the gain of a band.
 
     The high band is the input minus what the rate conversion to the model's rate and back
-    leaves of it, so that low and high band add up to the input whatever the filters are.
+    leaves of it, so that low and high band add up to the input whatever the filters are. Above
+    the model's rate it is all that lies beyond the model's Nyquist frequency; below it, the last
+    tenth below the stream's own, which the filters' transition bands take away.
     Between two frames the gain cross-fades as the overlap-add does: inside block b, which
     frames b and b + 1 cover, it is ``g_b cos^2 + g_{b+1} sin^2`` of ``pi n / (2 hop)`` at the
     possibly fractional place n of the sample in the block.
@@ -33,9 +35,9 @@ class HighBand:
         """Append input samples at the stream's rate, shape (C, n)."""
         self._input.push(x)
 
-    def push_gains(self, top_gain: np.ndarray) -> None:
+    def push_gains(self, band_gain: np.ndarray) -> None:
         """Append the gains of the next frames, shape (C, k), linear, 0 to 1."""
-        self._gains = np.concatenate([self._gains, top_gain], axis=1)
+        self._gains = np.concatenate([self._gains, band_gain], axis=1)
 
     def take(self, low: np.ndarray) -> np.ndarray:
         """Return the next samples of the high band after its gain.

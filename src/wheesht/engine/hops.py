@@ -18,7 +18,7 @@ class HopEngine:
     """
 
     def __init__(self, loaded: LoadedModel, channels: int, isa: str) -> None:
-        if isa and isa not in _ext.isa_names():
+        if isa != "" and isa not in _ext.isa_names():
             raise ParameterError(
                 f"isa: got {isa!r}, needs one of {', '.join(_ext.isa_names())}, or '' for the "
                 f"fastest of them"
@@ -28,6 +28,7 @@ class HopEngine:
         self._frames_per_second = loaded.spec.frames_per_second
         self._units = sum(layer.hidden_size for layer in loaded.spec.recurrent_layers)
         self._engines = [_ext.Stream(loaded.packed, isa) for _ in range(channels)]
+        self._settings: tuple[float, float] | None = None  # in force in every engine
         self._waiting = SampleQueue(channels)
         self._to_drop = self._delay
         self._nanoseconds = 0
@@ -49,8 +50,8 @@ class HopEngine:
         -------
         y : ndarray, shape (C, m)
             Enhanced samples, following on those of the call before.
-        top_gain : ndarray, shape (C, k)
-            Gain of the highest bands in each frame completed by this call.
+        band_gain : ndarray, shape (C, k)
+            Mean mask over the gain band in each frame completed by this call.
         """
         channels = len(self._engines)
         self._waiting.push(x)
@@ -65,20 +66,32 @@ class HopEngine:
         dropped = min(self._to_drop, hops * self._hop)
         self._to_drop -= dropped
         if channels == 1:
-            y, top_gain = results[0]
-            return y[None, dropped:], top_gain[None]
+            y, band_gain = results[0]
+            return y[None, dropped:], band_gain[None]
         enhanced = np.stack([y[dropped:] for y, _ in results])
-        return enhanced, np.stack([top_gain for _, top_gain in results])
+        return enhanced, np.stack([band_gain for _, band_gain in results])
 
-    def set_update_percent(self, update_percent: float) -> None:
-        """Set the share of units that each step recomputes, in percent, already checked."""
+    def apply(self, update_percent: float, min_gain: float) -> None:
+        """Use these settings, already checked, in every channel from the next hop on.
+
+        Parameters
+        ----------
+        update_percent : float
+            Share of units that each step recomputes, percent.
+        min_gain : float
+            Smallest gain that the mask may reach, linear, 0 to 1.
+        """
+        if (update_percent, min_gain) == self._settings:
+            return
         for engine in self._engines:
             engine.set_update_percent(update_percent)
-
-    def set_min_gain(self, min_gain: float) -> None:
-        """Set the smallest gain that the mask may reach, linear, 0 to 1."""
-        for engine in self._engines:
             engine.set_min_gain(min_gain)
+        self._settings = (update_percent, min_gain)
+
+    def set_gain_band(self, first: int, count: int) -> None:
+        """Set the bins of the mask whose mean `process` returns; at first the highest eighth."""
+        for engine in self._engines:
+            engine.set_gain_band(first, count)
 
     def reset(self) -> None:
         """Forget the past and the counts; settings stay."""

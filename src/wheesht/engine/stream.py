@@ -2,26 +2,26 @@
 
 import math
 import os
+import threading
 import time
-from functools import lru_cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from wheesht.audio.rates import RateConverter, check_rate
-from wheesht.audio.samples import SampleQueue, to_float32, without_hostile_samples
-from wheesht.engine.high_band import HighBand
+from wheesht.audio.rates import check_rate
+from wheesht.audio.samples import to_float32
 from wheesht.engine.hops import HopEngine
 from wheesht.engine.loading import load_model
+from wheesht.engine.rate_bridge import RateBridge, gain_band, stream_lags
 from wheesht.errors import ParameterError, ShapeError, StateError
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import ModelSpec, UpdatePercent
 
 MAX_CHANNELS = 64  # a guard against swapped axes
-BLOCKS_PER_SECOND = 200  # in which other rates go to the resampler: 5 ms each
 PIECE_SECONDS = 1  # longer chunks are cut, so that working memory does not grow with them
-LATENCY_PROBE_SECONDS = 4  # after which the lag of a resampler has shown its extremes
 
 
 class Stream:
@@ -33,7 +33,8 @@ class Stream:
         Name of a shipped model, ``default``, or a bundle file.
     sample_rate : int
         Of input and output, Hz, 8000 to 192000. At the model's own rate (16000) nothing is
-        resampled; above it, what the model cannot hear is turned down like its highest bands.
+        resampled; at others, what the model cannot hear is turned down like the bands nearest
+        below it.
     channels : int
         Channels, 1 to 64, each enhanced on its own.
     update_percent : float, optional
@@ -41,20 +42,24 @@ class Stream:
         range; None takes the model's default.
     strength_db : float, optional
         Most that any frequency may be attenuated, dB, 0 or more; None sets no limit.
-    isa : str
-        Instruction set of the engine; empty takes the fastest this machine has.
+    isa : str, optional
+        Instruction set of the engine; None or empty takes the fastest this machine has.
 
     Raises
     ------
     BundleError
         The model is unknown or damaged.
     ParameterError
-        A setting is out of range.
+        A setting is out of range or of the wrong type.
 
     Notes
     -----
-    One stream belongs to one thread at a time; different streams are independent. A chunk with
-    NaN or infinite samples counts as silence there, and samples are limited to +-1e6.
+    Different streams are independent. Of one stream, `update_percent` and `strength_db` may be
+    set and read, and its other properties be read, from any thread at any time: a slider may move
+    while another thread processes. `process`, `flush`, `reset` and `clone` are refused while
+    another of them runs; `stats` belongs to the thread that calls them.
+
+    NaN and infinite samples count as silence, and samples are limited to +-1e6.
 
     Examples
     --------
@@ -72,21 +77,22 @@ class Stream:
         channels: int = 1,
         update_percent: float | None = None,
         strength_db: float | None = None,
-        isa: str = "",
+        isa: str | None = None,
     ) -> None:
         loaded = load_model(model)
         self._spec = loaded.spec
-        self._rate = check_rate("Stream", sample_rate)
+        self._rate = check_rate("Stream", _as_whole(sample_rate))
         self._channels = _check_channels(channels)
-        self._engine = HopEngine(loaded, self._channels, isa)
+        self._engine = HopEngine(loaded, self._channels, "" if isa is None else isa)
         self._bridge = None
         if self._rate != self._spec.sample_rate:
-            self._bridge = _RateBridge(self._spec, self._rate, self._channels)
-        self.update_percent = (
-            self._spec.update_percent.default if update_percent is None else (update_percent)
-        )
+            self._bridge = RateBridge(self._spec, self._rate, self._channels)
+            self._engine.set_gain_band(*gain_band(self._spec, self._rate))
+        default = self._spec.update_percent.default
+        self.update_percent = default if update_percent is None else update_percent
         self.strength_db = strength_db
         self._closed = False
+        self._lock = threading.Lock()  # held inside the calls that touch the state
         self._start()
 
     def _start(self) -> None:
@@ -139,7 +145,7 @@ class Stream:
         Once output has begun, and after any number n of samples was fed, at most ``n - delay``
         have come out. In samples at the stream's rate; 160 (10 ms) at 16 kHz.
         """
-        return _lags(self._spec, self._rate)[0]
+        return stream_lags(self._spec, self._rate)[0]
 
     @property
     def latency_samples(self) -> int:
@@ -148,29 +154,32 @@ class Stream:
         After n samples at least ``n - latency_samples`` have come out, for every n and however
         they were chunked. In samples at the stream's rate, compute time excluded; 320 (20 ms)
         at 16 kHz, where it is exact. Other rates add the resamplers' latency, measured on the
-        resamplers themselves, plus one block of 5 ms for safety.
+        resamplers themselves when it is first asked for, which takes some tenths of a second
+        once per rate and process.
         """
-        return _lags(self._spec, self._rate)[1]
+        return stream_lags(self._spec, self._rate)[1]
 
     @property
     def update_percent(self) -> float:
-        """The dial P in percent; may be set while running and holds from the next hop on."""
+        """The dial P in percent, as set last.
+
+        May be set at any time from any thread. It holds for all channels alike, from the next
+        call of `process` or `flush` on; in a chunk of more than a second, from its next second.
+        """
         return self._update_percent
 
     @update_percent.setter
     def update_percent(self, value: float) -> None:
         self._update_percent = _check_update_percent(self._spec.update_percent, value)
-        self._engine.set_update_percent(self._update_percent)
 
     @property
     def strength_db(self) -> float | None:
-        """Limit of the attenuation in dB, or None; may be set while running."""
+        """Limit of the attenuation in dB, or None; set and applied like `update_percent`."""
         return self._strength_db
 
     @strength_db.setter
     def strength_db(self, value: float | None) -> None:
-        self._engine.set_min_gain(_min_gain(value))
-        self._strength_db = None if value is None else float(value)
+        self._strength_db = _check_strength_db(value)
 
     def process(self, chunk: np.ndarray) -> np.ndarray:
         """Take the next samples and return those that are ready.
@@ -191,9 +200,8 @@ class Stream:
         ShapeError
             Wrong number of dimensions or channels, or wrong element type.
         StateError
-            After `flush` or `close`.
+            After `flush` or `close`, or while another thread is inside a call of this stream.
         """
-        self._check_running("process")
         x = to_float32("Stream.process", chunk)
         flat = x.ndim == 1
         if flat:
@@ -204,7 +212,13 @@ class Stream:
                 f"{'(samples,) or ' if self._channels == 1 else ''}({self._channels}, samples); "
                 f"transpose the chunk, or make the stream with as many channels"
             )
-        self._flat = flat
+        with self._alone("process"):
+            self._check_running("process")
+            self._flat = flat
+            y = self._feed(x)
+        return y[0] if flat else y
+
+    def _feed(self, x: np.ndarray) -> np.ndarray:
         started = time.perf_counter_ns()
         piece = PIECE_SECONDS * self._rate
         # Copies, because what does not fill a hop is kept and the caller may reuse the chunk.
@@ -215,7 +229,7 @@ class Stream:
         y = ready[0] if len(ready) == 1 else np.concatenate(ready, axis=1)
         self._given += y.shape[1]
         self._nanoseconds += time.perf_counter_ns() - started
-        return y[0] if flat else y
+        return y
 
     def flush(self) -> np.ndarray:
         """Return the rest, so that as many samples came out as went in; ends the signal.
@@ -227,9 +241,15 @@ class Stream:
         Raises
         ------
         StateError
-            After another `flush`, or after `close`.
+            After another `flush` or `close`, or while another thread is inside a call of this
+            stream.
         """
-        self._check_running("flush")
+        with self._alone("flush"):
+            self._check_running("flush")
+            rest = self._drain()
+            return rest[0] if self._flat else rest
+
+    def _drain(self) -> np.ndarray:
         started = time.perf_counter_ns()
         silence = np.zeros((self._channels, math.ceil(self._rate / 100)), np.float32)
         ready = [silence[:, :0]]
@@ -241,17 +261,23 @@ class Stream:
         self._given = self._fed
         self._flushed = True
         self._nanoseconds += time.perf_counter_ns() - started
-        rest = np.concatenate(ready, axis=1)
-        return rest[0] if self._flat else rest
+        return np.concatenate(ready, axis=1)
 
     def reset(self) -> None:
-        """Start a new signal: forget state and counts, keep the settings."""
-        if self._closed:
-            raise StateError("Stream.reset: the stream is closed; make a new one")
-        self._engine.reset()
-        if self._bridge is not None:
-            self._bridge.reset()
-        self._start()
+        """Start a new signal: forget state and counts, keep the settings.
+
+        Raises
+        ------
+        StateError
+            After `close`, or while another thread is inside a call of this stream.
+        """
+        with self._alone("reset"):
+            if self._closed:
+                raise StateError("Stream.reset: the stream is closed; make a new one")
+            self._engine.reset()
+            if self._bridge is not None:
+                self._bridge.reset()
+            self._start()
 
     def clone(self) -> "Stream":
         """Return an independent stream in the same state, to try two continuations.
@@ -260,17 +286,21 @@ class Stream:
         ------
         ParameterError
             The stream resamples: the state of a resampler cannot be copied.
+        StateError
+            After `flush` or `close`, or while another thread is inside a call of this stream.
         """
-        self._check_running("clone")
-        if self._bridge is not None:
-            raise ParameterError(
-                f"Stream.clone: the stream runs at {self._rate} Hz, needs "
-                f"{self._spec.sample_rate} Hz because a resampler's state cannot be copied; "
-                f"resample outside the stream"
-            )
-        twin = object.__new__(Stream)
-        twin.__dict__.update(self.__dict__)
-        twin._engine = self._engine.copy()
+        with self._alone("clone"):
+            self._check_running("clone")
+            if self._bridge is not None:
+                raise ParameterError(
+                    f"Stream.clone: the stream runs at {self._rate} Hz, needs "
+                    f"{self._spec.sample_rate} Hz because a resampler's state cannot be copied; "
+                    f"resample outside the stream"
+                )
+            twin = object.__new__(Stream)
+            twin.__dict__.update(self.__dict__)
+            twin._engine = self._engine.copy()
+        twin._lock = threading.Lock()
         return twin
 
     def stats(self) -> dict[str, float]:
@@ -291,9 +321,23 @@ class Stream:
 
     def _advance(self, x: np.ndarray) -> np.ndarray:
         """Enhance samples at the stream's rate, shape (C, n), that nobody else will write to."""
+        # Read here and nowhere else, so that all channels get the same setting.
+        self._engine.apply(self._update_percent, _min_gain(self._strength_db))
         if self._bridge is None:
             return self._engine.process(x)[0]
         return self._bridge.process(x, self._engine)
+
+    @contextmanager
+    def _alone(self, call: str) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
+            raise StateError(
+                f"Stream.{call}: another thread is inside a call of this stream; wait for it, or "
+                f"give each thread a stream of its own"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _check_running(self, call: str) -> None:
         if self._closed:
@@ -303,72 +347,6 @@ class Stream:
                 f"Stream.{call}: the stream was flushed, so this signal has ended; call reset() "
                 f"to begin another"
             )
-
-
-class _RateBridge:
-    """Takes a signal at another rate to the engine and back."""
-
-    def __init__(self, spec: ModelSpec, sample_rate: int, channels: int) -> None:
-        self._channels = channels
-        block = math.ceil(sample_rate / BLOCKS_PER_SECOND)
-        self._down = RateConverter(sample_rate, spec.sample_rate, channels, block)
-        self._at_model_rate = SampleQueue(channels)
-        self._high = None
-        hop = spec.front_end.hop_length
-        if sample_rate > spec.sample_rate:
-            self._high = HighBand(sample_rate, spec.sample_rate, hop, channels)
-        back = channels if self._high is None else 2 * channels
-        self._up = RateConverter(spec.sample_rate, sample_rate, back, hop)
-
-    def process(self, x: np.ndarray, engine: HopEngine) -> np.ndarray:
-        x = without_hostile_samples(x)
-        low = self._down.process(x)
-        y, top_gain = engine.process(low)
-        if self._high is None:
-            return self._up.process(y)
-        self._high.push(x)
-        self._high.push_gains(top_gain)
-        self._at_model_rate.push(low)
-        pair = np.concatenate([y, self._at_model_rate.take(y.shape[1])])  # (2C, m)
-        back = self._up.process(pair)
-        return back[: self._channels] + self._high.take(back[self._channels :])
-
-    def reset(self) -> None:
-        self._down.reset()
-        self._up.reset()
-        self._at_model_rate.clear()
-        if self._high is not None:
-            self._high.reset()
-
-
-def _lags(spec: ModelSpec, sample_rate: int) -> tuple[int, int]:
-    """Return `delay` and `latency_samples` of a stream, in samples at its rate."""
-    if sample_rate == spec.sample_rate:
-        return spec.delay, spec.latency_samples
-    return _resampled_lags(spec.sample_rate, spec.front_end.hop_length, spec.delay, sample_rate)
-
-
-@lru_cache(maxsize=16)
-def _resampled_lags(
-    model_rate: int, hop_length: int, delay: int, sample_rate: int
-) -> tuple[int, int]:
-    """Feed silence through the two resamplers and count what comes out and when."""
-    block = math.ceil(sample_rate / BLOCKS_PER_SECOND)
-    down = RateConverter(sample_rate, model_rate, 1, block)
-    up = RateConverter(model_rate, sample_rate, 1, hop_length)
-    silence = np.zeros((1, block), np.float32)
-    arrived = passed = given = 0  # at the engine; through it; out of the stream
-    lags = []
-    for blocks in range(1, LATENCY_PROBE_SECONDS * BLOCKS_PER_SECOND + 1):
-        arrived += down.process(silence).shape[1]
-        ready = max(arrived // hop_length * hop_length - delay, 0)
-        given += up.process(np.zeros((1, ready - passed), np.float32)).shape[1]
-        passed = ready
-        if given:
-            lags.append(blocks * block - given)
-    # Output comes only when a block is full, so up to block - 1 further samples wait. One more
-    # block for block sizes that do not fit each other and drift for minutes.
-    return max(min(lags) - block, 0), max(lags) + 2 * block
 
 
 def _check_channels(channels: object) -> int:
@@ -388,20 +366,33 @@ def _check_update_percent(limits: UpdatePercent, value: object) -> float:
     return number
 
 
-def _min_gain(strength_db: object) -> float:
-    """Return the linear gain that a limit in dB stands for; 0 for None."""
-    if strength_db is None:
-        return 0.0
-    number = _number(strength_db)
+def _check_strength_db(value: object) -> float | None:
+    if value is None:
+        return None
+    number = _number(value)
     if number is None or not number >= 0.0:
         raise ParameterError(
-            f"strength_db: got {strength_db!r}, needs 0 dB (nothing is attenuated) or more; "
+            f"strength_db: got {value!r}, needs 0 dB (nothing is attenuated) or more; "
             f"leave it out for no limit"
         )
-    return 10.0 ** (-number / 20.0)
+    return number
+
+
+def _min_gain(strength_db: float | None) -> float:
+    """Return the linear gain that a limit in dB stands for; 0 for None."""
+    return 0.0 if strength_db is None else 10.0 ** (-strength_db / 20.0)
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # an int beyond the range of float
+        return None
+
+
+def _as_whole(value: object) -> object:
+    """Return an integral float as an int, and anything else as it is."""
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return int(value) if whole else value  # type: ignore[call-overload]
