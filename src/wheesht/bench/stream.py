@@ -89,7 +89,7 @@ def bench(
     isas : tuple of str
         Instruction sets of the engine; empty for the best of this machine.
     runs, hops : int
-        Odd number of runs, hops per run.
+        Runs of each contestant, hops per run.
 
     Raises
     ------
