@@ -15,7 +15,9 @@ PAGES = sorted(
     if not {".venv", "build", "demo", "runs"} & set(path.relative_to(ROOT).parts)
 )
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-REPOSITORY_PATH = re.compile(r"(?<![\w/])(?:recipes|examples|benchmarks|docs|tools|tests)/[\w./-]+\w")
+REPOSITORY_PATH = re.compile(
+    r"(?<![\w/])(?:recipes|examples|benchmarks|docs|tools|tests)/[\w./-]+\w"
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
