@@ -72,8 +72,8 @@ static void f32_gemv_panels_vector(float *y, const float *w, const float *bias, 
     }
 }
 
-/* Units per pass over [x | h]: what hides the latency of the additions without too many spills. */
-enum { PASS = WH_VECTOR_BYTES == 16 ? 2 : 4 };
+/* Units per pass over [x | h]: measured; more streams through memory than these are slower. */
+enum { PASS = WH_VECTOR_BYTES == 16 ? 2 : 3 };
 
 INLINE void add_part(sums *reset, sums *candidate, const float **block, int n, const float *v,
                      int32_t cols)
@@ -86,9 +86,9 @@ INLINE void add_part(sums *reset, sums *candidate, const float **block, int n, c
     for (int u = 0; u < n; ++u) block[u] += 2 * cols;
 }
 
-/* n units, from the k-th listed on; n is a constant where this is used. */
+/* n units, the k-th listed and those `step` places further each; n is a constant where used. */
 INLINE void unit_pass(wh_unit_sums y, const wh_unit_rows *rows, const float *v,
-                      const int32_t *units, int32_t k, int n)
+                      const int32_t *units, int32_t k, int32_t step, int n)
 {
     const size_t size = 2 * (size_t)(rows->x_cols + rows->h_cols);
     sums reset[PASS], from_x[PASS], from_h[PASS];
@@ -96,14 +96,15 @@ INLINE void unit_pass(wh_unit_sums y, const wh_unit_rows *rows, const float *v,
     memset(reset, 0, sizeof reset);
     memset(from_x, 0, sizeof from_x);
     memset(from_h, 0, sizeof from_h);
-    for (int u = 0; u < n; ++u) block[u] = rows->blocks + (size_t)units[k + u] * size;
+    for (int u = 0; u < n; ++u) block[u] = rows->blocks + (size_t)units[k + u * step] * size;
     add_part(reset, from_x, block, n, v, rows->x_cols);
     add_part(reset, from_h, block, n, v + rows->x_cols, rows->h_cols);
     for (int u = 0; u < n; ++u) {
-        const float *bias = rows->bias + units[k + u];
-        y.r[k + u] = fold(&reset[u]) + bias[rows->n];
-        y.cx[k + u] = fold(&from_x[u]) + bias[2 * rows->n];
-        y.ch[k + u] = fold(&from_h[u]) + bias[3 * rows->n];
+        const int32_t place = k + u * step;
+        const float *bias = rows->bias + units[place];
+        y.r[place] = fold(&reset[u]) + bias[rows->n];
+        y.cx[place] = fold(&from_x[u]) + bias[2 * rows->n];
+        y.ch[place] = fold(&from_h[u]) + bias[3 * rows->n];
     }
 }
 
@@ -113,14 +114,15 @@ static void f32_gemv_units_vector(wh_unit_sums y, const wh_unit_rows *rows, cons
     const size_t size = 2 * (size_t)(rows->x_cols + rows->h_cols);
     /* Units side by side are one stream through memory, which is read best in order. */
     const int side_by_side = count > 0 && units[count - 1] - units[0] == count - 1;
-    int32_t k = 0;
-    for (; !side_by_side && k + PASS <= count; k += PASS) {
-        /* The first line of each next block wakes the hardware prefetcher; more is slower. */
-        for (int32_t u = k + PASS; u < k + 2 * PASS && u < count; ++u)
-            __builtin_prefetch(rows->blocks + (size_t)units[u] * size);
-        unit_pass(y, rows, v, units, k, PASS);
+    /* Otherwise each unit of a pass goes through a part of the list of its own: so many streams
+     * that each move on in order, with gaps, which the hardware prefetcher follows. */
+    const int32_t part = side_by_side ? 0 : count / PASS;
+    for (int32_t k = 0; k < part; ++k) {
+        for (int32_t u = 0; u < PASS && k + 1 < part; ++u)
+            __builtin_prefetch(rows->blocks + (size_t)units[k + 1 + u * part] * size);
+        unit_pass(y, rows, v, units, k, part, PASS);
     }
-    for (; k < count; ++k) unit_pass(y, rows, v, units, k, 1);
+    for (int32_t k = part * PASS; k < count; ++k) unit_pass(y, rows, v, units, k, 0, 1);
 }
 
 const wh_kernels EXPAND(wh_kernels_, WH_ISA) = {
