@@ -125,7 +125,7 @@ class Trainer:
         recipe, progress = self.recipe, self.progress
         with History(self.folder, progress.step) as history:
             started, loss_sum, norm_sum, reported = time.monotonic(), 0.0, 0.0, progress.step
-            todo = batches(
+            remaining = batches(
                 self.train_mixer,
                 recipe.seed,
                 recipe.optim.batch_size,
@@ -133,8 +133,8 @@ class Trainer:
                 recipe.optim.updates,
             )
             if self._has_converged():
-                todo = iter(())
-            for noisy, clean in todo:
+                remaining = iter(())
+            for noisy, clean in remaining:
                 loss, norm = self._update(torch.from_numpy(noisy), torch.from_numpy(clean))
                 progress.step += 1
                 loss_sum, norm_sum = loss_sum + loss, norm_sum + norm
