@@ -62,18 +62,28 @@ def test_top_a_marks_exactly_a_units_with_half_rounded_up(percent, hidden, count
     assert TopA(percent)(scores).sum(1).tolist() == [count] * 50
 
 
+MANY_TIES = [float(j * 7 % 5 - 2) for j in range(320)]  # long enough that an unstable sort shows
+
+
 @pytest.mark.parametrize(
-    "scores", [[0.0, -0.0, 0.0, -0.0, 1.0], [2.0, 2.0, 2.0, 2.0, 2.0], [-1.0, 3.0, -1.0, 3.0, -1.0]]
+    "scores",
+    [
+        MANY_TIES,
+        [0.0, -0.0, 0.0, -0.0, 1.0],
+        [2.0, 2.0, 2.0, 2.0, 2.0],
+        [-1.0, 3.0, -1.0, 3.0, -1.0],
+    ],
 )
 @pytest.mark.parametrize("native", [False, True])
 def test_ties_go_to_the_lowest_index(scores, native):
-    expected = sorted(range(5), key=lambda j: (-scores[j], j))[:3]
+    units, count = len(scores), len(scores) * 3 // 5
+    expected = sorted(range(units), key=lambda j: (-scores[j], j))[:count]
     if native:
-        cell = DGRU(1, 5, TopA(60))
+        cell = DGRU(1, units, TopA(60))
         with torch.no_grad():
             for parameter in cell.parameters():
                 parameter.zero_()
-            cell.b_x[5:10] = torch.tensor(scores)
+            cell.b_x[units : 2 * units] = torch.tensor(scores)
         _, state = cell(torch.zeros(1, 1, 1))
         mask = state["update_mask"][0]
     else:
@@ -119,6 +129,17 @@ def test_gradient_passes_an_unselected_unit_unchanged():
     h_0 = torch.randn(1, 4, dtype=torch.float64, requires_grad=True)
     out, _ = cell(torch.randn(1, 5, 2, dtype=torch.float64), {"h": h_0})
     assert torch.equal(torch.autograd.grad(out[:, -1].sum(), h_0)[0], torch.ones(1, 4).double())
+
+
+def test_native_gradient_of_the_first_state_equals_the_loops():
+    torch.manual_seed(7)
+    cell = DGRU(7, 11, TopA(50))
+    x, h_0 = torch.randn(3, 5, 7), torch.randn(3, 11, requires_grad=True)
+    native, loop = (
+        torch.autograd.grad(run(x, {"h": h_0})[0].square().sum(), h_0)[0]
+        for run in (cell, cell.loop)
+    )
+    assert (native - loop).norm() / loop.norm() < FLOAT32_GRADIENT
 
 
 def test_state_goes_on_in_the_native_path():

@@ -49,6 +49,14 @@ def test_level_is_as_drawn_and_never_clips():
         assert np.abs(noisy).max() <= 0.9901
 
 
+def test_a_level_beyond_full_scale_is_turned_down_as_a_whole():
+    make = mixer(level_dbfs=(0.0, 0.0), level_limits_dbfs=(-50.0, 0.0))
+    for index in range(5):
+        noisy, clean = make.pair(0, index)
+        assert np.abs(noisy).max() == pytest.approx(0.99, abs=1e-3)
+        assert np.abs(clean).max() < 1.5  # the same gain, not a limiter on one of the two
+
+
 def test_nearly_clean_share_is_what_was_asked():
     make = mixer(**{**PLAIN, "clean_share": 0.5}, snr_db=(0.0, 0.0), clean_snr_db=(30.0, 30.0))
     quiet = 0
@@ -93,6 +101,19 @@ def test_random_filter_of_an_impulse_is_a_short_response_and_keeps_the_length():
     y = random_filter(x, np.random.default_rng(3))
     assert y.shape == x.shape and y.dtype == np.float32
     assert np.abs(np.delete(y, np.arange(99, 160))).max() < 1e-6 < np.abs(y[101])
+
+
+def test_random_filter_is_the_recursion_of_its_coefficients():
+    r = np.random.default_rng(3).uniform(-0.375, 0.375, 4)  # what the filter draws first
+    x = np.random.default_rng(0).standard_normal(400)
+    x[-100:] = 0.0  # the tail dies out before it would wrap around
+    y = np.zeros(402)  # two samples of silence before the start
+    padded = np.concatenate([np.zeros(2), x])
+    for n in range(2, 402):
+        y[n] = padded[n] + r[0] * padded[n - 1] + r[1] * padded[n - 2]
+        y[n] -= r[2] * y[n - 1] + r[3] * y[n - 2]
+    got = random_filter(x.astype(np.float32), np.random.default_rng(3))
+    assert np.abs(got - y[2:]).max() < 1e-5  # float32 transform of 400 samples of size 1
 
 
 def test_coloured_noise_falls_towards_high_frequencies_and_has_unit_deviation():

@@ -12,7 +12,7 @@ from wheesht.audio.speakers import EXTENSIBLE, MASK_OFFSET
 from wheesht.errors import AudioFileError
 
 UNKNOWN_SIZE = 0xFFFFFFFF  # what programs write that do not know the length yet
-OPEN_ENDED = 0x7FFF0000  # sizes from here on, and 0, are placeholders of other programs
+OPEN_ENDED = 0x7FFF0000  # sizes from here on, and 0, mean "not known" in other programs
 CODING = {  # (format tag, bits) of the fmt chunk
     (1, 8): "PCM_U8",
     (1, 16): "PCM_16",
@@ -56,7 +56,7 @@ def open_pipe(stream: BinaryIO, name: str) -> Reader:
 
 
 def wav_header(audio_format: AudioFormat, pcm: PcmFormat) -> bytes:
-    """Return the bytes before the samples; sizes are placeholders when `frames` is None."""
+    """Return the bytes before the samples; sizes say "not known" when `frames` is None."""
     frame_bytes = audio_format.channels * pcm.bytes_per_sample
     size = UNKNOWN_SIZE
     if audio_format.frames is not None:

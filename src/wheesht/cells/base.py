@@ -1,12 +1,14 @@
 """What every recurrent cell offers: sizes, an initial state, one step, and a whole sequence."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 State = dict[str, Tensor]
 
 
-class Cell(nn.Module):
+class Cell(nn.Module, ABC):
     """Base of the recurrent cells.
 
     A leaf implements `step`; `forward` is the step in a loop, and a leaf that has a faster equal
@@ -29,9 +31,9 @@ class Cell(nn.Module):
         parameter = next(self.parameters())
         return {"h": parameter.new_zeros(batch, self.hidden_size)}
 
+    @abstractmethod
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance by one frame, ``x`` (B, I); return the output (B, H) and the new state."""
-        raise TypeError(f"{type(self).__name__} defines no step")
 
     def loop(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run `step` over ``x`` (B, T, I); return (B, T, H) and the state after the last frame."""
