@@ -10,12 +10,16 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "wheesht"
 LAYER = {
     "errors": 0,
+    "onnx_session": 1,
+    "endings": 0,
+    "workers": 1,
     "dsp": 1,
     "spec": 1,
     "audio": 1,
     "reference": 2,
     "engine": 2,
     "metrics": 2,
+    "statistics": 2,
     "__init__": 3,
     "cells": 3,
     "losses": 3,
@@ -26,6 +30,8 @@ LAYER = {
     "probe": 5,
     "export": 5,  # below training, which ends by writing a bundle
     "training": 6,
+    "evaluation": 5,
+    "report": 6,
     "batch": 7,
     "lab": 7,
     "cli": 7,

@@ -49,6 +49,10 @@ class CorpusError(WheeshtError, ValueError):
     """A corpus folder lacks files, or does not have the layout that was named."""
 
 
+class StudyError(WheeshtError, ValueError):
+    """The folder of a study cannot be read or written, or its parts do not fit together."""
+
+
 class CheckpointError(WheeshtError, ValueError):
     """A checkpoint is damaged or belongs to another recipe."""
 
@@ -59,3 +63,7 @@ class MissingDependency(WheeshtError, ImportError):
 
 class GateError(WheeshtError):
     """An implementation differs from the judge, so its time would mean nothing."""
+
+
+class NoisyMachineError(WheeshtError):
+    """The machine was too busy for times that mean anything; none is given."""

@@ -1,20 +1,24 @@
 """Quality measures, one a file: numpy in, float out. `METRICS` lists them by name.
 
-Each takes ``(clean, enhanced, sample_rate)``, two aligned mono signals of one length.
+Each takes ``(clean, enhanced, sample_rate)``, two aligned mono signals of one length; `score`
+takes several at once.
 """
 
-from collections.abc import Callable
+from wheesht.metrics.metric import Metric, Signals
+from wheesht.metrics.pesq import pesq_nb, pesq_wb
+from wheesht.metrics.registry import METRICS, score
+from wheesht.metrics.si_sdr import si_sdr, si_snr
+from wheesht.metrics.stoi import estoi, stoi
 
-import numpy as np
-
-from wheesht.metrics.pesq import pesq_wb
-from wheesht.metrics.si_sdr import si_sdr
-from wheesht.metrics.stoi import estoi
-
-METRICS: dict[str, Callable[[np.ndarray, np.ndarray, int], float]] = {
-    "pesq_wb": pesq_wb,
-    "estoi": estoi,
-    "si_sdr": si_sdr,
-}
-
-__all__ = ["METRICS", "estoi", "pesq_wb", "si_sdr"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Signals",
+    "estoi",
+    "pesq_nb",
+    "pesq_wb",
+    "score",
+    "si_sdr",
+    "si_snr",
+    "stoi",
+]
