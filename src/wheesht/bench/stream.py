@@ -1,280 +1,226 @@
-"""Time per hop of the engine at several update percentages, beside other runtimes.
+"""The benchmark: the gate, then times of hops, fresh processes, instruction counts.
 
-All contestants take turns in short runs, so that a busy moment of the machine meets them all;
-each figure is the median over the runs of a run's statistic. Nothing is timed before the engine
-has been compared with the judge.
+All contestants take turns in short runs on one core, each figure is the median over the runs, and
+a machine that was too busy gives no figures at all. Nothing is timed before it has been compared
+with the judge.
 """
 
-import platform
+import contextlib
+import gc
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from wheesht.bench.rivals import RIVALS
-from wheesht.dsp.features import log_power, normalise
-from wheesht.dsp.stft import sqrt_hann, stft
+from wheesht.bench.field import Field
+from wheesht.bench.figures import rows
+from wheesht.bench.gate import GATE_HOPS
+from wheesht.bench.instructions import count_instructions
+from wheesht.bench.machine import load_average, machine, one_core
+from wheesht.bench.process import measure_processes
+from wheesht.bench.result import Result
+from wheesht.bench.rivals import KNOWN
+from wheesht.bench.signals import SAMPLE_RATE, SNR_DB, speech_like
+from wheesht.bench.timing import Clocks, take_turns, until_quiet
 from wheesht.engine import _ext
-from wheesht.engine.pack import pack
-from wheesht.errors import GateError, ParameterError
-from wheesht.reference.runner import ReferenceStream
+from wheesht.errors import ParameterError
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU
 
-GATE_DB = 100.0  # least distance of the engine's error below its output
-GATE_HOPS = 60
-RIVAL_TOLERANCE = 1e-4  # of a rival's mask against the judge's: float32 sums over 60 steps
-WARM_UP_HOPS = 20  # per run, not counted: caches and branch predictors settle
-QUIET_SPREAD = 1.25  # slowest over fastest run of the engine; above it the machine was busy
-Timed = Callable[[np.ndarray], tuple[float, float]]  # hop -> us of the hop, us of recurrent layers
+MAX_SPREAD = 1.1  # of the runs of one contestant; ratios then repeat well within 10 %
+ALL = "all"  # instruction sets: every one of this machine, fastest first; rivals: every one known
 
 
 @dataclass(frozen=True)
-class Row:
-    """One contestant; times in microseconds per hop, `executed_macs` per second of audio."""
+class Conditions:
+    """How is measured, and what.
 
-    backend: str
-    dtype: str
-    isa: str
-    update_percent: float
-    us_hop_median: float
-    us_hop_p99: float
-    us_recurrent_median: float
-    rtf: float
-    executed_macs: int | None
+    Attributes
+    ----------
+    runs : int
+        Runs of each contestant, 1 or more.
+    hops : int
+        Hops in a run, 60 or more, of the first model; all others take as many seconds of audio.
+    max_spread : float
+        Largest spread of a contestant's runs (`timing.spreads`), above 1.
+    times, processes, instructions : bool
+        Whether hops are timed, fresh processes measured, instructions counted.
+    clocks : Clocks
+    """
 
-
-@dataclass(frozen=True)
-class Result:
-    """What `bench` found: the gate, the rows, and how quiet the machine was."""
-
-    machine: str
-    error_db: float
-    rows: tuple[Row, ...]
-    spread: float
-    skipped: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the document that ``wheesht bench --json`` prints."""
-        return {
-            "machine": self.machine,
-            "gate": {"passed": True, "error_db": round(self.error_db, 1)},
-            "slowest_run_over_fastest": round(self.spread, 3),
-            "quiet": self.spread <= QUIET_SPREAD,
-            "skipped": list(self.skipped),
-            "rows": [asdict(row) for row in self.rows],
-        }
+    runs: int = 15
+    hops: int = 300
+    max_spread: float = MAX_SPREAD
+    times: bool = True
+    processes: bool = True
+    instructions: bool = False
+    clocks: Clocks = Clocks()
 
 
 def bench(
-    bundle: Bundle,
-    update_percents: tuple[float, ...],
-    against: tuple[str, ...] = (),
-    isas: tuple[str, ...] = ("",),
-    runs: int = 7,
-    hops: int = 300,
+    models: Bundle | Mapping[str, Bundle],
+    update_percents: Sequence[float],
+    against: Sequence[str] = (),
+    isas: Sequence[str] = ("",),
+    conditions: Conditions | None = None,
+    progress: Callable[[float], None] = lambda step: None,
 ) -> Result:
-    """Time the engine hop by hop, and other runtimes on the same weights.
+    """Measure the engine hop by hop, beside other runtimes and denoisers.
 
     Parameters
     ----------
-    bundle : Bundle
-    update_percents : tuple of float
-        Within the model's range; a row each.
-    against : tuple of str
-        Names of `RIVALS`; one that is not installed is skipped with a sentence.
-    isas : tuple of str
-        Instruction sets of the engine; empty for the best of this machine.
-    runs, hops : int
-        Runs of each contestant, hops per run.
+    models : Bundle or mapping of str to Bundle
+        What is timed, by the names that rows shall give them.
+    update_percents : sequence of float
+        A row each. With several models, those outside the range of one are left out for it.
+    against : sequence of str
+        Names of `rivals.KNOWN`, or ``all``; one that is not installed is skipped with a sentence.
+    isas : sequence of str
+        Instruction sets of the engine; empty for the best of this machine, ``all`` for every one.
+    conditions : Conditions, optional
+    progress : callable
+        Called with 1 after each of the runs.
+
+    Returns
+    -------
+    Result
+        Engine rows first: models, then instruction sets, then percentages, each in the order
+        given; ratios refer to the first row.
 
     Raises
     ------
     GateError
-        The engine or a rival does not compute what the judge computes.
+        The engine or a rival does not compute what it should.
+    NoisyMachineError
+        The machine was too busy for times.
     ParameterError
-        An unknown rival or instruction set, or a percentage outside the model's range.
+        An unknown rival or instruction set, too few runs or hops, or a percentage outside the
+        range of the models.
     """
-    if unknown := [name for name in against if name not in RIVALS]:
-        raise ParameterError(f"bench: unknown runtime {unknown[0]!r}; known are {sorted(RIVALS)}")
-    usable = _ext.isa_names()
-    if unknown := [name for name in isas if name and name not in usable]:
-        raise ParameterError(
-            f"bench: no instruction set {unknown[0]!r} on this machine; it has {', '.join(usable)}"
-        )
-    signal = babble(hops + WARM_UP_HOPS, bundle.spec.front_end.hop_length)
-    error_db = gate(bundle, signal, update_percents, isas)
-    contestants: list[tuple[dict[str, Any], Timed]] = []
-    for isa in isas:
-        for percent in update_percents:
-            contestants.append(_engine_contestant(bundle, percent, isa))
-    skipped = []
-    for name in against:
+    how = conditions or Conditions()
+    named = {models.spec.name: models} if isinstance(models, Bundle) else dict(models)
+    rivals, isas = _known_rivals(against), _known_isas(isas)
+    settings, left_out = _settings(named, update_percents)
+    _require(how)
+    hop_length = next(iter(named.values())).spec.front_end.hop_length
+    x = speech_like(how.hops * hop_length / SAMPLE_RATE).noisy
+    with one_core() as core, Field(x, how.clocks.wall) as field:
+        for name, bundle in named.items():
+            field.enter_engine(name, bundle, settings[name], isas)
+        if how.times:
+            for rival in rivals:
+                field.enter_rival(rival, named)
+        worst_db = min(found["error_db"] for found in field.gated if "error_db" in found)
+        result = Result(machine(), worst_db, tuple(field.gated))
+        if how.times:
+            result = _timed(result, field, how, core, progress)
+    skipped = [*left_out, *field.skipped]
+    if how.processes:
+        cold_start, memory = measure_processes(named)
+        result = replace(result, cold_start=cold_start, memory=memory)
+    if how.instructions:
         try:
-            contestants.append(_rival_contestant(bundle, name, signal))
+            counts, notes = count_instructions(named, settings, isas)
+            result, skipped = replace(result, instructions=tuple(counts)), [*skipped, *notes]
         except ImportError as missing:
             skipped.append(str(missing))
-    times = _interleaved([timed for _, timed in contestants], signal, runs)
-    hop_us = 1e6 / bundle.spec.frames_per_second
-    rows = []
-    for (facts, _), mine in zip(contestants, times, strict=True):
-        whole = float(np.median(np.median(mine[:, :, 0], axis=1)))
-        rows.append(
-            Row(
-                **facts,
-                us_hop_median=round(whole, 2),
-                us_hop_p99=round(float(np.median(np.quantile(mine[:, :, 0], 0.99, axis=1))), 2),
-                us_recurrent_median=round(float(np.median(np.median(mine[:, :, 1], axis=1))), 2),
-                rtf=round(whole / hop_us, 5),
-            )
-        )
-    medians = np.median(times[0][:, :, 0], axis=1)
-    spread = float(medians.max() / medians.min())
-    return Result(machine(), error_db, tuple(rows), spread, tuple(skipped))
+    return replace(result, skipped=tuple(skipped))
 
 
-def babble(n_hops: int, hop_length: int) -> np.ndarray:
-    """Return noise with the rhythm of speech, float32, (n_hops, hop_length); no recording."""
+def _timed(
+    result: Result,
+    field: Field,
+    how: Conditions,
+    core: int | None,
+    progress: Callable[[float], None],
+) -> Result:
     rng = np.random.default_rng(0)
-    n = n_hops * hop_length
-    rhythm = 0.55 + 0.45 * np.sin(2 * np.pi * 4.0 * np.arange(n) / 16000)
-    x = 0.1 * rhythm * rng.standard_normal(n)
-    return x.astype(np.float32).reshape(n_hops, hop_length)
-
-
-def gate(
-    bundle: Bundle, signal: np.ndarray, update_percents: tuple[float, ...], isas: tuple[str, ...]
-) -> float:
-    """Return the engine's worst error against the judge in dB below the output.
-
-    The judge's choices of units are given to the engine, because one choice that falls the other
-    way by rounding is no error of arithmetic; free choices are compared in the tests.
-
-    Raises
-    ------
-    GateError
-        The error is above -`GATE_DB`.
-    """
-    x = signal[:GATE_HOPS].ravel()
-    worst = np.inf
-    packed = pack(bundle)
-    for percent in update_percents:
-        judge = ReferenceStream(bundle, percent)
-        want = judge.process(x)
-        for isa in isas:
-            stream = _ext.Stream(packed, isa)
-            stream.set_update_percent(percent)
-            got, _ = stream.process_given(x, judge.update_masks.astype(np.uint8))
-            error = np.sum((got - want) ** 2) / max(np.sum(want**2), np.finfo(float).tiny)
-            worst = min(worst, -10 * np.log10(max(error, 1e-30)))
-    if worst < GATE_DB:
-        raise GateError(
-            f"not timed: the engine is only {worst:.1f} dB away from the reference, needs {GATE_DB}"
-        )
-    return float(worst)
-
-
-def machine() -> str:
-    """Return the processor's name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _engine_contestant(bundle: Bundle, percent: float, isa: str) -> tuple[dict[str, Any], Timed]:
-    stream = _ext.Stream(pack(bundle), isa)
-    stream.set_update_percent(percent)
-    hop = np.zeros(bundle.spec.front_end.hop_length, np.float32)
-    stream.process(hop)
-    per_second = sum(stream.executed_macs()) * bundle.spec.frames_per_second
-    stream.reset()
-    stream.set_profiling(True)
-    recurrent = [i for i, la in enumerate(bundle.spec.layers) if isinstance(la, GRU)]
-    before = [0]
-
-    def timed(hop: np.ndarray) -> tuple[float, float]:
-        started = time.perf_counter_ns()
-        stream.process(hop)
-        whole = time.perf_counter_ns() - started
-        per_layer = stream.layer_nanoseconds()
-        inside = sum(per_layer[i] for i in recurrent)
-        delta, before[0] = inside - before[0], inside
-        return whole / 1e3, delta / 1e3
-
-    facts = {
-        "backend": "wheesht",
-        "dtype": "f32",
-        "isa": stream.isa,
-        "update_percent": percent,
-        "executed_macs": round(per_second),
+    next_round = partial(take_turns, field.contestants, how.clocks, rng)
+    load, wall, cpu = load_average(), time.perf_counter_ns(), time.thread_time_ns()
+    with _no_garbage_collection():
+        rounds, made = until_quiet(next_round, how.runs, how.max_spread, field.names, progress)
+    share = (time.thread_time_ns() - cpu) / (time.perf_counter_ns() - wall)
+    firsts = [one[0].median for one in rounds]
+    found = tuple(rows(field.contestants, rounds))
+    conditions: dict[str, Any] = {
+        "threads": 1,
+        "core": core,
+        "core_share": round(share, 3),
+        "load_average": load,
+        "runs": how.runs,
+        "runs_made": made,
+        "hops": how.hops,
+        "max_spread": how.max_spread,
+        "spread": max(row.spread for row in found),
+        "signal": f"synthesised syllables in noise, {SNR_DB:g} dB SNR, hops back to back",
     }
-    return facts, timed
-
-
-def _rival_contestant(
-    bundle: Bundle, name: str, signal: np.ndarray
-) -> tuple[dict[str, Any], Timed]:
-    _check_rival(bundle, name, signal)
-    network, recurrent = RIVALS[name](bundle)
-    rng = np.random.default_rng(1)
-    features = rng.standard_normal((64, 4096)).astype(np.float32)
-    turn = [0]
-
-    def timed(_: np.ndarray) -> tuple[float, float]:
-        row = features[turn[0] % len(features)]
-        turn[0] += 1
-        started = time.perf_counter_ns()
-        network(row)
-        between = time.perf_counter_ns()
-        recurrent(row)
-        return (between - started) / 1e3, (time.perf_counter_ns() - between) / 1e3
-
-    facts = {
-        "backend": name,
-        "dtype": "f32",
-        "isa": "",
-        "update_percent": 100.0,
-        "executed_macs": None,
-    }
-    return facts, timed
-
-
-def _check_rival(bundle: Bundle, name: str, signal: np.ndarray) -> None:
-    """Compare a rival's mask with the judge's, every unit updated."""
-    step, _ = RIVALS[name](bundle)
-    spec = bundle.spec
-    x = signal[:GATE_HOPS].ravel().astype(np.float64)
-    judge = ReferenceStream(bundle, spec.update_percent.max)
-    judge.process(x)
-    first = spec.features.first_bin
-    frames = stft(x, sqrt_hann(spec.front_end.win_length))[:GATE_HOPS]
-    spectrum = frames[:, first : first + spec.features.n_bins]
-    seen = normalise(
-        log_power(spectrum, spec.features.floor),
-        bundle.tensors["features.mean"],
-        bundle.tensors["features.scale"],
+    return replace(
+        result,
+        conditions=conditions,
+        rows=found,
+        slowest_over_fastest=max(firsts) / min(firsts),
     )
-    worst = 0.0
-    for row, want in zip(seen, judge.masks, strict=True):
-        got = step(row.astype(np.float32)).ravel()
-        worst = max(worst, float(np.abs(got - want).max()))
-    if worst > RIVAL_TOLERANCE:
-        raise GateError(f"not timed: {name} is {worst:.1e} away from the reference's mask")
 
 
-def _interleaved(contestants: list[Timed], signal: np.ndarray, runs: int) -> list[np.ndarray]:
-    """Return times (runs, hops, 2) of each contestant, taking turns run by run."""
-    times = [np.zeros((runs, len(signal) - WARM_UP_HOPS, 2)) for _ in contestants]
-    for run in range(runs):
-        for i, timed in enumerate(contestants):
-            for t, hop in enumerate(signal):
-                pair = timed(hop)
-                if t >= WARM_UP_HOPS:
-                    times[i][run, t - WARM_UP_HOPS] = pair
-    return times
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep Python's own pauses out of the times."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _require(how: Conditions) -> None:
+    for name, value, least in (("runs", how.runs, 1), ("hops", how.hops, GATE_HOPS)):
+        if value < least:
+            raise ParameterError(f"bench: {name}: got {value}, needs {least} or more")
+    if not how.max_spread > 1:
+        raise ParameterError(
+            f"bench: max_spread: got {how.max_spread:g}, needs a factor above 1, such as "
+            f"{MAX_SPREAD:g}"
+        )
+
+
+def _known_rivals(against: Sequence[str]) -> list[str]:
+    asked = list(dict.fromkeys(KNOWN if ALL in against else against))
+    if unknown := [name for name in asked if name not in KNOWN]:
+        raise ParameterError(
+            f"bench: unknown rival {unknown[0]!r}; known are {', '.join(KNOWN)}, and {ALL}"
+        )
+    return asked
+
+
+def _known_isas(isas: Sequence[str]) -> list[str]:
+    there = _ext.isa_names()
+    asked = there[::-1] if ALL in isas else [isa or there[-1] for isa in isas]
+    if unknown := [name for name in asked if name not in there]:
+        raise ParameterError(
+            f"bench: no instruction set {unknown[0]!r} on this machine; it has {', '.join(there)}"
+        )
+    return list(dict.fromkeys(asked))
+
+
+def _settings(
+    models: Mapping[str, Bundle], percents: Sequence[float]
+) -> tuple[dict[str, list[float]], list[str]]:
+    """Return the percentages of each model, and a sentence for each that one does not have."""
+    settings, left_out = {}, []
+    for name, bundle in models.items():
+        dial = bundle.spec.update_percent
+        settings[name] = [p for p in dict.fromkeys(percents) if dial.min <= p <= dial.max]
+        if missing := [p for p in percents if p not in settings[name]]:
+            sentence = (
+                f"update_percent: got {missing[0]:g}, needs {dial.min:g} to {dial.max:g}, the "
+                f"range of model {name!r}"
+            )
+            if len(models) == 1 or not settings[name]:
+                raise ParameterError(sentence)
+            left_out.append(sentence)
+    return settings, left_out

@@ -1,83 +1,107 @@
-"""`wheesht bench`: time per hop of the engine, beside other runtimes on the same weights."""
+"""`wheesht bench`: what the engine costs in time and memory, beside others."""
 
 import json
 
 import click
 
-from wheesht.cli.cost import percents
+from wheesht.cli._bench_text import as_text, notes
+from wheesht.cli._run import progress_bar
+from wheesht.cli.cost import USUAL_PERCENTS, percents
+
+MIN_RUNS, MIN_HOPS = 5, 60
+
+
+def _names(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
+    """Read a list such as ``torch,webrtc``."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @click.command(short_help="Measure time per hop, after checking the result.")
-@click.argument("model", default="default")
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option(
     "--update-percent",
     "update_percents",
     callback=percents,
-    default="100,75,50,25",
-    show_default=True,
     metavar="P[,P...]",
-    help="Settings of the dial, one row each.",
+    help="Settings of the dial, one row each.  [default: those of 100,75,50,25 that a model has]",
 )
 @click.option(
     "--against",
+    callback=_names,
     default="",
     metavar="NAME[,NAME]",
-    help="Other runtimes: onnxruntime, torch. One that is not installed is skipped.",
+    help="Other runtimes (onnxruntime, torch), other denoisers (webrtc, speexdsp, rnnoise, "
+    "noisereduce), or all. One that is not installed is skipped.",
 )
-@click.option("--isa", default="", metavar="NAME[,NAME]", help="Instruction sets; default best.")
-@click.option("--runs", type=click.IntRange(5), default=7, show_default=True, help="Turns each.")
-@click.option("--hops", type=click.IntRange(50), default=300, show_default=True, help="Hops a run.")
+@click.option(
+    "--isa",
+    "isas",
+    callback=_names,
+    default="",
+    metavar="NAME[,NAME]",
+    help="Instruction sets, or all; default the best of this machine.",
+)
+@click.option(
+    "--runs", type=click.IntRange(MIN_RUNS), default=15, show_default=True, help="Runs of each."
+)
+@click.option(
+    "--hops", type=click.IntRange(MIN_HOPS), default=300, show_default=True, help="Hops a run."
+)
+@click.option(
+    "--max-spread",
+    type=click.FloatRange(1.0, min_open=True),
+    default=1.1,
+    show_default=True,
+    help="By how much runs may differ before the machine counts as too busy.",
+)
+@click.option("--times/--no-times", default=True, help="Whether to time hops.")
+@click.option(
+    "--processes/--no-processes", default=True, help="Whether to measure fresh processes."
+)
+@click.option("--instructions", is_flag=True, help="Count instructions too; needs valgrind.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
-    model: str,
-    update_percents: tuple[float, ...],
-    against: str,
-    isa: str,
+    models: tuple[str, ...],
+    update_percents: tuple[float, ...] | None,
+    against: tuple[str, ...],
+    isas: tuple[str, ...],
     runs: int,
     hops: int,
+    max_spread: float,
+    times: bool,
+    processes: bool,
+    instructions: bool,
     as_json: bool,
 ) -> None:
-    r"""Time MODEL hop by hop on one thread, in microseconds.
+    r"""Time MODEL (or several) hop by hop on one core, in microseconds.
 
-    The engine is first compared with the reference; a wrong engine is not timed. All rows take
-    turns, and each figure is the median over the runs. The engine's hop holds everything from
-    samples to samples; the other runtimes run the network alone, every unit, which favours them.
+    Whatever is timed is compared with the reference first; a wrong engine or rival is not timed.
+    All rows take turns, each figure is the median over the runs, and when the runs differ too
+    much, nothing is printed. The engine's hop holds everything from samples to samples; other
+    runtimes run the network alone, every unit, which favours them. Time from process to first
+    output, peak memory and time per layer come with it.
 
     \b
     Example:
       wheesht bench default --update-percent 100,50 --against onnxruntime,torch
     """
-    from wheesht.bench.stream import bench
-    from wheesht.spec.bundle import read_bundle
+    from wheesht.bench.stream import Conditions, bench
+    from wheesht.spec.bundle import Bundle, read_bundle
 
-    result = bench(
-        read_bundle(model),
-        update_percents,
-        tuple(name for name in against.split(",") if name),
-        tuple(isa.split(",")),
-        runs,
-        hops,
-    ).to_dict()
-    if as_json:
-        click.echo(json.dumps(result, indent=2))
-        return
-    click.echo(f"{result['machine']}, one thread, {runs} runs of {hops} hops in turn, medians")
-    click.echo(f"engine against reference: error {result['gate']['error_db']} dB below the output")
-    head = ("us/hop", "p99", "recurrent", "real time", "MMAC/s")
-    click.echo(f"{'':<28}{'P':>5}" + "".join(f"{name:>11}" for name in head))
-    for row in result["rows"]:
-        label = f"{row['backend']} {row['dtype']} {row['isa']}"
-        macs = "-" if row["executed_macs"] is None else f"{row['executed_macs'] / 1e6:.2f}"
-        click.echo(
-            f"{label:<28}{row['update_percent']:>5g}{row['us_hop_median']:>11.2f}"
-            f"{row['us_hop_p99']:>11.2f}{row['us_recurrent_median']:>11.2f}"
-            f"{1 / row['rtf']:>10.0f}x{macs:>11}"
-        )
-    for sentence in result["skipped"]:
-        click.echo(f"skipped: {sentence}", err=True)
-    if not result["quiet"]:
-        click.echo(
-            f"the machine was busy: slowest run {result['slowest_run_over_fastest']} times the "
-            f"fastest; repeat before quoting",
-            err=True,
-        )
+    bundles: dict[str, Bundle] = {}
+    for model in models or ("default",):
+        bundle = read_bundle(model)
+        known = bundles.get(bundle.spec.name, bundle)
+        bundles[bundle.spec.name if known.sha256 == bundle.sha256 else model] = bundle
+    if update_percents is None:
+        dials = [bundle.spec.update_percent for bundle in bundles.values()]
+        usual = [p for p in USUAL_PERCENTS if any(d.min <= p <= d.max for d in dials)]
+        update_percents = tuple(usual) or (dials[0].default,)
+    conditions = Conditions(runs, hops, max_spread, times, processes, instructions)
+    with progress_bar(runs if times else 0, f"{runs} runs") as advance:
+        document = bench(
+            bundles, update_percents, against, isas or ("",), conditions, advance
+        ).to_dict()
+    click.echo(json.dumps(document, indent=2) if as_json else as_text(document))
+    for sentence in notes(document):
+        click.echo(sentence, err=True)

@@ -1,24 +1,19 @@
-"""The same weights in other runtimes: what the engine is timed beside.
-
-Both run the network alone, from normalised features to the mask, one step at a time with the
-state going in and out; transform, features and overlap-add, which the engine's time holds, are
-left out in their favour. Neither skips arithmetic: they run every unit.
-"""
+"""The network of a bundle in ONNX Runtime, one step at a time with the state in and out."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from wheesht.bench.rivals.base import Network, Step
 from wheesht.errors import MissingDependency
+from wheesht.onnx_session import onnx_session
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import GRU, Linear
 
-Step = Callable[[np.ndarray], np.ndarray]  # features in, output of the last layer out
 
-
-def onnxruntime_steps(bundle: Bundle) -> tuple[Step, Step]:
-    """Return one step of the network, and one of its recurrent layers alone, in ONNX Runtime.
+def in_onnxruntime(bundle: Bundle) -> Network:
+    """Return a bundle's network in ONNX Runtime.
 
     One thread, all graph optimisations, inputs and outputs bound once, so that the session's
     call overhead is as small as it gets.
@@ -28,8 +23,17 @@ def onnxruntime_steps(bundle: Bundle) -> tuple[Step, Step]:
     MissingDependency
         `onnx` or `onnxruntime` is not installed.
     """
-    recurrent = [layer for layer in bundle.spec.layers if isinstance(layer, GRU)]
-    return _onnx_step(bundle, list(bundle.spec.layers)), _onnx_step(bundle, recurrent)
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        raise MissingDependency("onnxruntime needs: pip install 'wheesht[bench]'") from None
+    recurrent = bundle.spec.recurrent_layers
+    return Network(
+        "onnxruntime",
+        _onnx_step(bundle, bundle.spec.layers),
+        _onnx_step(bundle, recurrent) if recurrent else None,
+        recurrent[0].input_size if recurrent else 0,
+    )
 
 
 def onnx_gru_weights(tensors: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
@@ -45,19 +49,11 @@ def onnx_gru_weights(tensors: dict[str, np.ndarray], name: str) -> dict[str, np.
 
 
 def _onnx_step(bundle: Bundle, layers: Sequence[Linear | GRU]) -> Step:
-    try:
-        import onnx
-        import onnxruntime as ort
-    except ImportError:
-        raise MissingDependency("onnxruntime rows need: pip install 'wheesht[bench]'") from None
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    import onnx
+
     model = onnx_step_model(bundle, layers)
     onnx.checker.check_model(model)
-    session = ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnx_session("onnxruntime", "bench", model.SerializeToString())
     binding = session.io_binding()
     x = np.zeros((1, 1, layers[0].input_size), np.float32)
     y = np.zeros((1, 1, layers[-1].output_size), np.float32)
@@ -152,73 +148,3 @@ def _activation(
     if layer.activation == "prelu":
         names.append(weight(f"{layer.name}.slope", tensors[f"{layer.name}.slope"]))
     return helper.make_node(operator, names, [target])
-
-
-def torch_steps(bundle: Bundle) -> tuple[Step, Step]:
-    """Return one step of the network, and one of its recurrent layers alone, in eager torch.
-
-    `torch.nn.GRU` and `torch.nn.functional.linear`, one thread, no gradients.
-
-    Raises
-    ------
-    MissingDependency
-        `torch` is not installed.
-    """
-    recurrent = [layer for layer in bundle.spec.layers if isinstance(layer, GRU)]
-    return _torch_step(bundle, list(bundle.spec.layers)), _torch_step(bundle, recurrent)
-
-
-def _torch_step(bundle: Bundle, layers: Sequence[Linear | GRU]) -> Step:
-    try:
-        import torch
-    except ImportError:
-        raise MissingDependency("torch rows need: pip install 'wheesht[train]'") from None
-    torch.set_num_threads(1)
-    modules: list[Any] = []
-    states: dict[int, Any] = {}
-    for i, layer in enumerate(layers):
-        own = {
-            kind: torch.from_numpy(bundle.tensors[f"{layer.name}.{kind}"].copy())
-            for kind in layer.tensor_shapes()
-        }
-        if isinstance(layer, GRU):
-            gru = torch.nn.GRU(layer.input_size, layer.hidden_size)
-            rows_of_z = slice(layer.hidden_size, 2 * layer.hidden_size)
-            with torch.no_grad():
-                for ours, theirs in (("w_x", "weight_ih_l0"), ("w_h", "weight_hh_l0")):
-                    getattr(gru, theirs).copy_(own[ours])
-                for ours, theirs in (("b_x", "bias_ih_l0"), ("b_h", "bias_hh_l0")):
-                    getattr(gru, theirs).copy_(own[ours])
-                for parameter in gru.parameters():
-                    parameter[rows_of_z].neg_()
-            modules.append(gru)
-            states[i] = torch.zeros(1, 1, layer.hidden_size)
-        else:
-            modules.append((own["weight"], own["bias"], layer.activation, own.get("slope")))
-    functional = torch.nn.functional
-    x = torch.zeros(1, 1, layers[0].input_size)
-
-    def step(features: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            x[0, 0] = torch.from_numpy(features[: x.shape[-1]])
-            y = x
-            for i, module in enumerate(modules):
-                if isinstance(module, torch.nn.GRU):
-                    y, states[i] = module(y, states[i])
-                    continue
-                matrix, bias, activation, slope = module
-                y = functional.linear(y, matrix, bias)
-                if activation == "prelu":
-                    y = functional.prelu(y, slope)
-                elif activation != "none":
-                    y = getattr(torch, activation)(y)
-            output: np.ndarray = y.numpy()
-            return output
-
-    return step
-
-
-RIVALS: dict[str, Callable[[Bundle], tuple[Step, Step]]] = {
-    "onnxruntime": onnxruntime_steps,
-    "torch": torch_steps,
-}

@@ -1,0 +1,79 @@
+"""What a rival must offer to be timed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Step = Callable[[np.ndarray], np.ndarray]  # one frame in, output of the last layer out
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network of a bundle in another runtime, without transform, features and overlap-add.
+
+    Attributes
+    ----------
+    name : str
+        Of the runtime.
+    step : callable
+        Normalised features (bins,) to the mask; every call goes on from the state of the last.
+    recurrent_step : callable or None
+        The recurrent layers alone, with weights and a state of their own; None without any.
+    recurrent_input_size : int
+        Width of what `recurrent_step` takes; 0 without any.
+    close : callable
+        Undoes what the runtime changed in this process.
+    """
+
+    name: str
+    step: Step
+    recurrent_step: Step | None
+    recurrent_input_size: int
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """Somebody else's denoiser, samples in, samples out, mono.
+
+    Attributes
+    ----------
+    name, dtype : str
+        For its row; `dtype` is that of the samples it takes.
+    sample_rate : int
+        Of input and output, Hz.
+    hop_length : int or None
+        Samples that a call takes and returns; None for a denoiser of whole signals.
+    timed : str
+        What the timed call holds, and what is left out.
+    prepare : callable
+        float32 samples to what `step` takes; not timed.
+    step : callable
+        The timed call.
+    finish : callable
+        What `step` returned to float32 samples; not timed.
+    """
+
+    name: str
+    dtype: str
+    sample_rate: int
+    hop_length: int | None
+    timed: str
+    prepare: Callable[[np.ndarray], Any]
+    step: Callable[[Any], Any]
+    finish: Callable[[Any], np.ndarray]
+
+
+FULL_SCALE = 32768  # of a 16-bit sample
+
+
+def to_pcm16(x: np.ndarray) -> np.ndarray:
+    """Return samples as 16-bit integers, rounded and clipped."""
+    return np.clip(np.rint(x * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def from_pcm16(x: np.ndarray) -> np.ndarray:
+    """Return 16-bit integers as float32 samples, full scale 1."""
+    return np.asarray(x, np.float32) / FULL_SCALE
