@@ -1,13 +1,10 @@
 """Running the jobs of `wheesht enhance`: one after another, or in worker processes."""
 
 import contextlib
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import click
 
@@ -17,8 +14,7 @@ from wheesht.cli._plan import Job
 from wheesht.cli._text import printable
 from wheesht.engine.files import FileReport, Settings, enhance_file
 from wheesht.errors import BundleError, ParameterError, WheeshtError
-
-ENDING_SIGNALS = ("SIGTERM", "SIGHUP")  # a polite kill; the terminal is gone
+from wheesht.workers import run_in_processes, stop_asked
 
 
 @dataclass(frozen=True)
@@ -84,88 +80,30 @@ def _run_in_processes(
     jobs: Sequence[Job], how: How, workers: int, advance: Callable[[float], None]
 ) -> list[Outcome]:
     """Share the jobs out; what a killed worker leaves undone is tried again, one at a time."""
-    done = _share_out(jobs, how, workers, advance)
-    while rest := [job for job in jobs if job not in done]:
-        remove_leftovers(job.target for job in rest)
-        done |= _share_out(rest, how, 1, advance)
-        culprit = next((job for job in rest if job not in done), None)
-        if culprit is not None:  # a lone worker takes them in order
-            remove_leftovers([culprit.target])
-            done[culprit] = Outcome(
-                culprit,
-                None,
-                f"{culprit.source}: the process at work on it was killed, perhaps for want of "
-                f"memory; try it alone",
-            )
-            advance(1)
-    return [done[job] for job in jobs]
-
-
-def _share_out(
-    jobs: Sequence[Job], how: How, workers: int, advance: Callable[[float], None]
-) -> dict[Job, Outcome]:
-    """Run jobs in processes; those that are missing in the result were cut off."""
-    import multiprocessing
-    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-    from concurrent.futures.process import BrokenProcessPool
-
-    context = multiprocessing.get_context("spawn")  # fork is unsafe once numpy has threads
-    with _held_back("SIGHUP"):  # the process that minds semaphores is started here; it must stay
-        stop = context.Event()
-    pool = ProcessPoolExecutor(workers, context, _prepare_worker, (stop,))
-    futures: dict[Future[Outcome], Job] = {}
     done: dict[Job, Outcome] = {}
-    try:
-        with _held_back("SIGINT"):  # workers are started here and inherit it
-            with contextlib.suppress(BrokenProcessPool):
-                for job in jobs:
-                    futures[pool.submit(_work, job, how)] = job
-        pending = set(futures)
-        while pending:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                with contextlib.suppress(BrokenProcessPool):
-                    done[futures[future]] = future.result()
-                    advance(1)
-        return done
-    finally:
-        stop.set()  # after an interruption or an error, workers leave their files and return
-        pool.shutdown(wait=True, cancel_futures=True)
 
+    def keep(job: Job, outcome: Outcome | None) -> None:
+        done[job] = outcome or Outcome(
+            job,
+            None,
+            f"{job.source}: the process at work on it was killed, perhaps for want of memory; "
+            f"try it alone",
+        )
+        advance(1)
 
-@contextlib.contextmanager
-def _held_back(name: str) -> Iterator[None]:
-    """Let a signal wait until the end; processes started meanwhile never see it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name)})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+    def tidy(cut_off: Sequence[Job]) -> None:
+        remove_leftovers(job.target for job in cut_off)
 
-
-_stop: Any = None  # in a worker process: the event that ends its work
-
-
-def _prepare_worker(stop: Any) -> None:
-    global _stop
-    _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot hold it back
-    _leave_on_termination()
+    run_in_processes(jobs, partial(_work, how=how), workers, keep, tidy)
+    return [done[job] for job in jobs]
 
 
 def _work(job: Job, how: How) -> Outcome:
     def check(samples: int, total: int | None) -> None:
-        if _stop.is_set():
+        if stop_asked():
             raise KeyboardInterrupt
 
-    try:
-        return _attempt(job, how, check)
-    except SystemExit as ended:
-        # The pool would take it for the outcome of a job, and go on with the next.
-        os._exit(ended.code if isinstance(ended.code, int) else 1)
+    return _attempt(job, how, check)
 
 
 @contextlib.contextmanager
@@ -192,42 +130,3 @@ def progress_bar(length: float, label: str) -> Iterator[Callable[[float], None]]
     finally:
         with contextlib.suppress(OSError):
             bar.render_finish()
-
-
-@contextlib.contextmanager
-def tidy_on_termination() -> Iterator[None]:
-    """Let a polite kill or a hang-up remove partial files too, with the usual status 128 + n."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
-        return
-    previous = _leave_on_termination()
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _leave_on_termination() -> dict[signal.Signals, Any]:
-    """Make signals that end a process raise `SystemExit`; return the handlers of before."""
-    numbers = [getattr(signal, name) for name in ENDING_SIGNALS if hasattr(signal, name)]
-    # What is ignored stays so: `nohup` asks for it.
-    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-
-    leaving = False
-
-    def leave(number: int, frame: object) -> None:
-        nonlocal leaving
-        if leaving:  # a second one shall not disturb the tidying
-            return
-        leaving = True
-        raise SystemExit(128 + number)
-
-    return {number: signal.signal(number, leave) for number in numbers}
-
-
-def worker_count(asked: int) -> int:
-    """Return the number of processes that ``--jobs`` stands for."""
-    if hasattr(os, "sched_getaffinity"):  # the cores this process may use, where that is known
-        return asked or len(os.sched_getaffinity(0))
-    return asked or os.cpu_count() or 1

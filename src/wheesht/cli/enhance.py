@@ -11,17 +11,12 @@ from wheesht.audio.opening import STANDARD, RawFormat
 from wheesht.audio.pcm import PCM_FORMATS
 from wheesht.audio.rates import MAX_RATE, MIN_RATE
 from wheesht.cli._plan import Job, plan_jobs
-from wheesht.cli._run import (
-    How,
-    Outcome,
-    run_many,
-    run_one,
-    tidy_on_termination,
-    worker_count,
-)
+from wheesht.cli._run import How, Outcome, run_many, run_one
 from wheesht.cli._text import say
+from wheesht.endings import tidy_on_termination
 from wheesht.engine.files import FileReport, Settings
 from wheesht.engine.stream import MAX_CHANNELS
+from wheesht.workers import worker_count
 
 LEAST_TIMED_SECONDS = 0.1  # of audio; for less, no real-time factor is given
 

@@ -21,7 +21,9 @@ COMMANDS = {  # file in this folder: what the overview says about it
     "bench": "Measure time per hop, after checking the result.",
     "cost": "Count parameters, bytes and MACs of a model.",
     "enhance": "Enhance audio files, folders or a pipe.",
+    "evaluate": "Score models and enhanced files on test sets.",
     "info": "Describe a model, or list the shipped ones.",
+    "report": "Make a page of tables, tests and plots from scores.",
     "train": "Train a model from a recipe.",
 }
 
@@ -79,12 +81,12 @@ def _occupy_standard_descriptors() -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status."""
+    """Run the command line and return the exit status; commands find it whole as `obj`."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         # A reader that has left (EPIPE) is met by click itself: quietly, with status 1.
-        status = cli.main(args=arguments, prog_name="wheesht", standalone_mode=False)
+        status = cli.main(args=given, prog_name="wheesht", standalone_mode=False, obj=given)
     except click.NoSuchOption as error:
-        given = sys.argv[1:] if arguments is None else arguments
         _complain(f"{error.format_message()}{_hint(error.ctx)}{_file_hint(error, given)}")
         return WRONG_USE
     except click.UsageError as error:

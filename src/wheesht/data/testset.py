@@ -1,9 +1,10 @@
-"""Fixed test sets: pairs of noisy and clean speech mixed from a table, or read from folders.
+"""Clips of fixed test sets: mixed from the rows of a table, or read from files.
 
 A table (TSV) has a row a clip: ``name``, ``snr_db`` (mean speech-active power over mean noise
 power), ``level_dbfs`` (RMS of the mixture), ``speech`` (files joined by ``|``, each followed by
 0.3 s of silence, repeated to fill the clip) and ``noise`` (one file, looped); paths are relative
-to the corpus. Clips are 10 s, 16 kHz, rounded to 16 bit as a WAV file would hold them.
+to the corpus. Columns ``noise_kind`` and ``speaker`` may be there. Clips are 10 s, 16 kHz, rounded
+to 16 bit as a WAV file would hold them.
 """
 
 import csv
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from wheesht.audio.mono import read_mono, samples_at
 from wheesht.data.mixing import active_power
 from wheesht.errors import CorpusError
 
@@ -24,14 +25,54 @@ NOISE_FLOOR = 1e-12  # power; keeps silent noise from dividing by zero
 
 @dataclass(frozen=True)
 class Clip:
-    """One pair: its name and where its samples come from."""
+    """One clip: its name, where its samples come from, and what is known about it.
+
+    `snr_db` is None, `noise_kind` and `speaker` are empty, where the test set does not say.
+    """
 
     name: str
-    read: "Mixture | Pair"
+    source: "Mixture | Pair | Recording"
+    snr_db: float | None = None
+    noise_kind: str = ""
+    speaker: str = ""
 
-    def samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return noisy and clean, float32, each (N,), 16 kHz."""
-        return self.read.samples()
+    @property
+    def has_clean(self) -> bool:
+        """Whether there is a clean signal to compare with."""
+        return not isinstance(self.source, Recording)
+
+    @property
+    def n_samples(self) -> int:
+        """Length at 16 kHz, from headers alone; 0 for a file that cannot be read."""
+        return self.source.n_samples
+
+    def samples(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return noisy and clean, float32, each (N,), 16 kHz; clean is None for a `Recording`.
+
+        Raises
+        ------
+        AudioFileError
+            A file cannot be used; see `read_mono`.
+        CorpusError
+            Noisy and clean differ in length.
+        """
+        return self.source.samples()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A noisy file alone."""
+
+    noisy: Path
+
+    @property
+    def n_samples(self) -> int:
+        """Length at 16 kHz."""
+        return samples_at(self.noisy, RATE)
+
+    def samples(self) -> tuple[np.ndarray, None]:
+        """Return noisy, and None."""
+        return read_mono(self.noisy, RATE), None
 
 
 @dataclass(frozen=True)
@@ -41,12 +82,20 @@ class Pair:
     noisy: Path
     clean: Path
 
+    @property
+    def n_samples(self) -> int:
+        """Length at 16 kHz."""
+        return samples_at(self.noisy, RATE)
+
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
         """Return noisy and clean."""
-        noisy, clean = _read(self.noisy), _read(self.clean)
+        noisy, clean = read_mono(self.noisy, RATE), read_mono(self.clean, RATE)
         if noisy.shape != clean.shape:
-            raise CorpusError(f"{self.noisy}: {len(noisy)} samples, its clean file {len(clean)}")
-        return noisy.astype(np.float32), clean.astype(np.float32)
+            raise CorpusError(
+                f"{self.noisy}: {len(noisy)} samples at {RATE} Hz, its clean file {len(clean)}; "
+                f"needs pairs of equal length"
+            )
+        return noisy, clean
 
 
 @dataclass(frozen=True)
@@ -57,6 +106,11 @@ class Mixture:
     noise: Path
     snr_db: float
     level_dbfs: float
+
+    @property
+    def n_samples(self) -> int:
+        """Length at 16 kHz."""
+        return RATE * SECONDS
 
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
         """Return noisy and clean."""
@@ -73,6 +127,13 @@ class Mixture:
 def clips_of_table(table: Path, data: Path) -> Iterator[Clip]:
     """Yield the clips of a table; files are read when a clip's samples are asked for.
 
+    Parameters
+    ----------
+    table : path
+        See the head of this file.
+    data : path
+        Folder that the table's paths are relative to.
+
     Raises
     ------
     CorpusError
@@ -84,44 +145,21 @@ def clips_of_table(table: Path, data: Path) -> Iterator[Clip]:
         if not rows:
             raise ValueError("it has no rows")
         for row in rows:
-            yield Clip(
-                row["name"],
-                Mixture(
-                    tuple(data / name for name in row["speech"].split("|")),
-                    data / row["noise"],
-                    float(row["snr_db"]),
-                    float(row["level_dbfs"]),
-                ),
+            snr_db = float(row["snr_db"])
+            mixture = Mixture(
+                tuple(data / name for name in row["speech"].split("|")),
+                data / row["noise"],
+                snr_db,
+                float(row["level_dbfs"]),
             )
+            kind, speaker = (row.get(name) or "" for name in ("noise_kind", "speaker"))
+            yield Clip(row["name"], mixture, snr_db, kind, speaker)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorpusError(f"{table}: not a table of a test set ({error!r})") from error
 
 
-def clips_of_folder(folder: Path) -> Iterator[Clip]:
-    """Yield the pairs of ``folder/noisy`` and ``folder/clean``, matched by file name.
-
-    Raises
-    ------
-    CorpusError
-        A folder or a clean file is missing.
-    """
-    if not (folder / "noisy").is_dir() or not (folder / "clean").is_dir():
-        raise CorpusError(f"{folder}: needs the folders noisy and clean")
-    for noisy in sorted((folder / "noisy").iterdir()):
-        clean = folder / "clean" / noisy.name
-        if not clean.is_file():
-            raise CorpusError(f"{noisy}: no clean file of that name")
-        yield Clip(noisy.stem, Pair(noisy, clean))
-
-
 def _read(path: Path) -> np.ndarray:
-    try:
-        x, rate = soundfile.read(path)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise CorpusError(f"{path}: cannot be read ({error})") from error
-    if rate != RATE or x.ndim != 1:
-        raise CorpusError(f"{path}: {rate} Hz, {x.ndim} dimensions; needs mono {RATE} Hz")
-    return x
+    return read_mono(path, RATE).astype(np.float64)
 
 
 def _fill(pieces: list[np.ndarray]) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""What can be scored: the unprocessed input, models, folders of enhanced files."""
