@@ -1,0 +1,1 @@
+"""Drawings as SVG text: numbers in, one `Panel` out, the same bytes every time."""

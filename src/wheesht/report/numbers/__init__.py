@@ -1,0 +1,1 @@
+"""What a page is made from: scores, comparisons, times and published results, as numbers."""
