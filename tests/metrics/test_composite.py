@@ -138,8 +138,10 @@ def test_silent_frames_of_the_clean_signal_are_left_out_of_llr(excerpt):
     assert llr(np.append(clean, pause), hum) == pytest.approx(llr(clean, noisy), abs=0.1)
 
 
-def test_a_constant_frame_is_predicted_to_rounding_and_no_further(excerpt):
+def test_a_frame_that_can_be_predicted_to_rounding_has_a_distance(excerpt):
     clean, noisy = excerpt
+    tone = np.sin(0.2 * np.arange(4800))
+    assert 0 < llr(tone, noisy[:4800]) < 30
     steps = np.append(clean, np.full(4800, -1 / 32768))  # what rounding down leaves of silence
     assert np.isfinite(llr(steps, np.append(noisy, np.zeros(4800))))
     assert llr(steps, steps) == 0.0

@@ -135,6 +135,8 @@ def test_a_signal_that_is_none_is_refused(name, change, error, match, sample):
 def test_unequal_lengths_are_refused(name, speech):
     with pytest.raises(ShapeError, match=r"48000 samples and enhanced 47999, needs two equal"):
         METRICS[name](speech, speech[:-1], RATE)
+    with pytest.raises(ShapeError, match=r"47999 samples and enhanced 48000, needs two equal"):
+        METRICS[name](speech[1:], speech, RATE)
 
 
 @pytest.mark.parametrize("name", INTRUSIVE)

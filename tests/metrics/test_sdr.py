@@ -21,8 +21,8 @@ def by_least_squares(clean, enhanced):
     for k in range(TAPS):
         delayed[k : k + n, k] = clean
     padded = np.append(enhanced, np.zeros(TAPS - 1))
-    taps = np.linalg.lstsq(delayed, padded, rcond=1e-13)[0]
-    target = delayed @ taps
+    basis = np.linalg.qr(delayed)[0]
+    target = basis @ (basis.T @ padded)
     return 10 * np.log10(np.sum(target**2) / np.sum((padded - target) ** 2))
 
 

@@ -8,7 +8,6 @@ from wheesht.metrics.frames import hann_frames, mean_of_least
 
 ORDER = 16  # of the predictors, at 16 kHz
 N_FFT = 512  # holds a frame of 480 samples and a filter
-LEAST_ERROR = 1e-12  # of the frame's power; a prediction error below it is rounding
 
 
 def llr(clean: np.ndarray, enhanced: np.ndarray, sample_rate: int = 16000) -> float:
@@ -58,15 +57,15 @@ def _power(frames: np.ndarray) -> np.ndarray:
 def _predictor(power: np.ndarray) -> np.ndarray:
     """Return each frame's prediction error filter, (T, ORDER + 1), which begins with 1.
 
-    Levinson's recursion over all frames at once. A frame whose error has fallen to rounding, or
-    that has no power, keeps its filter from there on.
+    Levinson's recursion over all frames at once. A frame without power, or whose error rounding
+    has made negative, keeps its filter from there on.
     """
     lags = np.fft.irfft(power, N_FFT, axis=1)[:, : ORDER + 1]
     a = np.zeros_like(lags)
     a[:, 0] = 1.0
     error = lags[:, 0].copy()
     for i in range(1, ORDER + 1):
-        going = error > LEAST_ERROR * lags[:, 0]
+        going = error > 0.0
         left = np.sum(a[:, :i] * lags[:, i:0:-1], axis=1)
         k = np.where(going, -left / np.where(going, error, 1.0), 0.0)
         a[:, 1 : i + 1] += k[:, None] * a[:, i - 1 :: -1][:, :i]
