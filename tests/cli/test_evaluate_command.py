@@ -68,7 +68,8 @@ def test_the_document_is_the_one_of_the_design(pairs, tmp_path, small_bundle):
     assert full["executed_macs"] > half["executed_macs"] > 1e6
     study = read_study(out)
     interval = mean_interval([row.scores["si_sdr"] for row in study.rows if row.system == "noisy"])
-    assert noisy["si_sdr"] == {"mean": interval.mean, "ci95": [interval.low, interval.high]}
+    expected = {"mean": interval.mean, "ci95": [interval.low, interval.high], "n": 3}
+    assert noisy["si_sdr"] == expected
     assert "pesq_wb" not in noisy
     assert study.facts["commands"] == [
         f"wheesht evaluate tiny={small_bundle} --testset {pairs} --update-percent 100,50 -o {out} "

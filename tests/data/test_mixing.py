@@ -135,3 +135,8 @@ def test_coloured_noise_falls_towards_high_frequencies_and_has_unit_deviation():
 def test_settings_out_of_range_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         MixingConfig(**change)
+
+
+@pytest.mark.parametrize(("n", "power"), [(0, 1e-12), (1, 0.25), (319, 0.25), (320, 0.25)])
+def test_less_than_a_frame_counts_as_a_whole_one(n, power):
+    assert active_power(np.full(n, 0.5)) == power

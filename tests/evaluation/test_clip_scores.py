@@ -109,6 +109,17 @@ def test_without_speech_or_noise_there_is_no_ratio(job, pairs, silent):
     assert score_clip(job)[0].snr_db is None
 
 
+def test_a_clip_shorter_than_a_frame_has_a_score_and_a_ratio(job, pairs):
+    for kind in ("noisy", "clean"):
+        x, rate = soundfile.read(pairs / kind / "c2.wav", dtype="float32")
+        soundfile.write(pairs / kind / "c2.wav", x[5000:5050], rate)
+    (row,) = score_clip(job)
+    noisy, clean = job.clip.samples()
+    expected = 10 * np.log10(np.mean(clean**2) / np.mean((noisy - clean) ** 2))
+    assert row.snr_db == pytest.approx(expected, abs=0.051)
+    assert "si_sdr" in row.scores
+
+
 def test_metrics_that_need_a_clean_signal_are_left_out_without_one(recording):
     (row,) = score_clip(replace(recording, metrics=("si_sdr", "lufs")))
     assert (list(row.scores), row.error, row.snr_db) == (["lufs"], "", None)

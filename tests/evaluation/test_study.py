@@ -121,7 +121,13 @@ def test_a_file_without_rows_is_a_study_without_rows(folder):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(b"62.5", b"many"), (b",bus,", b","), (b"1.234567", b"x"), (b"p232", b"a,b")],
+    [
+        (b"62.5", b"many"),
+        (b",bus,", b","),
+        (b"1.234567", b"x"),
+        (b"1.234567", b"1e400"),
+        (b"p232", b"a,b"),
+    ],
 )
 def test_a_line_in_the_middle_that_is_damaged_is_named(folder, old, new):
     (folder / "scores.csv").write_bytes(lines(ROW, NOISY).replace(old, new, 1))

@@ -44,10 +44,18 @@ def test_backends_are_kept_apart():
     assert [s.label for s in found] == ["gru P=100", "gru P=100 (torch)"]
 
 
-def test_clips_without_a_score_count_as_clips_but_not_in_the_mean():
+def test_clips_without_a_score_are_neither_counted_nor_in_the_mean():
     (found,) = summarise(rows("gru", [1.0, None, 3.0]), ["pesq_wb", "stoi"])
-    assert found.n == 3 and found.metrics["pesq_wb"].mean == 2.0
-    assert "stoi" not in found.metrics
+    assert found.n == 2 and found.metrics["pesq_wb"].mean == 2.0
+    assert found.counts == {"pesq_wb": 2} and "stoi" not in found.metrics
+
+
+def test_each_metric_has_its_own_count():
+    half = [replace(FULL[0], scores={"pesq_wb": 2.0, "lufs": -20.0}), *FULL[1:]]
+    (found,) = summarise(half, ["pesq_wb", "lufs"])
+    assert found.n == 4 and found.counts == {"pesq_wb": 4, "lufs": 1}
+    assert found.to_dict()["lufs"]["n"] == 1
+    assert summary_table([found], ["lufs"])[1][-1] == "1"
 
 
 def test_macs_are_the_mean_over_the_clips():
@@ -65,25 +73,27 @@ def test_the_document_is_as_designed_and_is_json():
         "backend": "engine",
         "n": 4,
         "executed_macs": 3e6,
-        "pesq_wb": {"mean": 2.525, "ci95": [interval.low, interval.high]},
+        "pesq_wb": {"mean": 2.525, "ci95": [interval.low, interval.high], "n": 4},
     }
     (single,) = summarise(FULL[:1], ["pesq_wb"])
     text = json.dumps(single.to_dict(), allow_nan=False)
-    assert json.loads(text)["pesq_wb"] == {"mean": 2.0, "ci95": [None, None]}
+    assert json.loads(text)["pesq_wb"] == {"mean": 2.0, "ci95": [None, None], "n": 1}
 
 
-def test_the_table_has_three_columns_for_each_metric():
+def test_the_table_has_four_columns_for_each_metric():
     table = summary_table(summarise([*NOISY, *FULL[:1]], ["pesq_wb"]), ["pesq_wb", "stoi"])
     assert table[0] == [
         "testset", "system", "update_percent", "backend", "n", "executed_macs",
-        "pesq_wb", "pesq_wb_low", "pesq_wb_high", "stoi", "stoi_low", "stoi_high",
+        "pesq_wb", "pesq_wb_low", "pesq_wb_high", "pesq_wb_n",
+        "stoi", "stoi_low", "stoi_high", "stoi_n",
     ]  # fmt: skip
     interval = mean_interval([1.0, 1.5, 1.1, 2.0])
     assert table[1] == [
         "set", "noisy", "", "", "4", "",
-        "1.400000", f"{interval.low:.6f}", f"{interval.high:.6f}", "", "", "",
+        "1.400000", f"{interval.low:.6f}", f"{interval.high:.6f}", "4", "", "", "", "0",
     ]  # fmt: skip
-    assert table[2] == ["set", "gru", "100", "engine", "1", "3000000", "2.000000", *[""] * 5]
+    start = ["set", "gru", "100", "engine", "1", "3000000"]
+    assert table[2] == [*start, "2.000000", "", "", "1", "", "", "", "0"]
 
 
 def printed(*groups, width=200):
@@ -118,7 +128,15 @@ def test_differences_take_the_clips_that_both_have():
     lines = printed(rows("a", [1.0, None, 3.0]), rows("b", [2.0, 9.0, 5.0]))
     (line,) = [line for line in lines if "+1.500" in line]
     assert line.startswith("PESQ-WB")
-    assert not any("PESQ" in line for line in printed(rows("a", [1.0]), rows("b", [None]))[4:])
+    lines = printed(rows("a", [1.0]), rows("b", [None]))
+    assert not any("PESQ" in line for line in lines[lines.index("") :])
+
+
+def test_means_over_fewer_clips_are_named():
+    lines = printed(NOISY, rows("a", [1.0, None, 3.0, None]))
+    start = lines.index("over fewer than the 4 clips, so not comparable with the rest:")
+    assert lines[start + 1 : start + 3] == ["  PESQ-WB, a P=50: 2", ""]
+    assert not any("fewer" in line for line in printed(NOISY, FULL))
 
 
 @pytest.mark.parametrize(("width", "blocks"), [(1, 3), (13 + 28, 3), (13 + 2 * 28, 2), (500, 1)])

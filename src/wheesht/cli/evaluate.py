@@ -126,7 +126,10 @@ def _check_what_follows(times: bool, report: bool, models: tuple[str, ...]) -> N
 def _evaluate(output: Path, overwrite: bool, jobs: int, options: dict[str, Any]) -> "Evaluation":
     from wheesht.evaluation.run import Settings, evaluate
 
-    names = tuple(name.strip() for name in options.pop("metrics").split(",") if name.strip())
+    asked = options.pop("metrics")
+    names = tuple(name.strip() for name in asked.split(",") if name.strip())
+    if asked and not names:
+        raise click.UsageError(f"--metric {asked!r} names no metric; leave it out for all.")
     settings = Settings(
         metrics=names, update_percents=options.pop("update_percents") or (), **options
     )
@@ -180,7 +183,8 @@ def _failures(found: "Evaluation") -> list[str]:
         lines.append(f"wheesht: {len(failed)} of {len(found.rows)} rows lack scores:")
     for row in failed:
         percent = "" if row.update_percent is None else f" P={row.update_percent:g}"
-        lines.append(f"  {row.testset}/{row.clip}, {row.system}{percent}: {row.error}")
+        where = f"{row.testset}/{row.clip}, {row.system}{percent}"
+        lines.append(f"  {' '.join(where.split())}: {row.error}")  # names may hold line breaks
     return lines
 
 

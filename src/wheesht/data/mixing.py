@@ -142,7 +142,12 @@ class Mixer:
 
 
 def active_power(x: np.ndarray) -> float:
-    """Return the mean power over speech-active frames of 20 ms; at least 1e-12."""
+    """Return the mean power over speech-active frames of 20 ms; at least 1e-12.
+
+    Less than a frame counts as a whole one.
+    """
+    if len(x) < FRAME:
+        return max(float(np.mean(x**2)) if len(x) else 0.0, 1e-12)
     energy = (x[: len(x) // FRAME * FRAME].reshape(-1, FRAME) ** 2).mean(axis=1)
     active = energy[energy > energy.max() * ACTIVE_RANGE]
     return max(float(active.mean()) if len(active) else 0.0, 1e-12)

@@ -49,6 +49,7 @@ def score_clip(job: ClipJob) -> list[Row]:
     """
     try:
         noisy, clean = job.clip.samples()
+        checksum, snr_db = audio_sha256(noisy, clean), _snr_db(job.clip, noisy, clean)
     except (WheeshtError, OSError) as error:
         return failed(job, str(error))
     except Exception as error:  # a fault of ours; the other clips shall not pay for it
@@ -57,11 +58,7 @@ def score_clip(job: ClipJob) -> list[Row]:
     for system in job.systems:
         if stop_asked():
             raise KeyboardInterrupt
-        blank = replace(
-            _blank(job, system),
-            audio_sha256=audio_sha256(noisy, clean),
-            snr_db=_snr_db(job.clip, noisy, clean),
-        )
+        blank = replace(_blank(job, system), audio_sha256=checksum, snr_db=snr_db)
         try:
             rows.append(_scored(job, system, blank, noisy, clean))
         except (BundleError, MissingDependency):

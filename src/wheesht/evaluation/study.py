@@ -7,6 +7,7 @@
 import csv
 import io
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,12 +221,19 @@ def _parse(cells: list[str], metrics: list[str]) -> Row:
         raise ValueError(f"{len(cells)} cells, needs {len(COLUMNS) + len(metrics)}")
     named = dict(zip(header(metrics), cells, strict=True))
     numbers = {
-        name: float(named[name]) if named[name] else None
+        name: _finite(named[name]) if named[name] else None
         for name in ("update_percent", "snr_db", "executed_macs", "update_fraction")
     }
     texts = {name: named[name] for name in COLUMNS if name not in numbers}
-    scores = {name: float(named[name]) for name in metrics if named[name]}
+    scores = {name: _finite(named[name]) for name in metrics if named[name]}
     return Row(**texts, **numbers, scores=scores)  # type: ignore[arg-type]
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is no finite number")
+    return value
 
 
 def _no_study(path: Path, error: OSError) -> StudyError:

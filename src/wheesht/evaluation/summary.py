@@ -20,11 +20,13 @@ class Summary:
     testset, system, update_percent, backend
         As in `Row`.
     n : int
-        Clips.
+        Clips with at least one score.
     executed_macs : float or None
         Mean, per second of audio.
     metrics : dict of str to Interval
         Mean over the clips that have the score, with its 95 % bootstrap interval.
+    counts : dict of str to int
+        How many clips those are.
     """
 
     testset: str
@@ -34,6 +36,7 @@ class Summary:
     n: int
     executed_macs: float | None
     metrics: dict[str, Interval]
+    counts: dict[str, int]
 
     @property
     def label(self) -> str:
@@ -53,7 +56,11 @@ class Summary:
             "executed_macs": self.executed_macs,
         }
         return fixed | {
-            name: {"mean": value.mean, "ci95": [_known(value.low), _known(value.high)]}
+            name: {
+                "mean": value.mean,
+                "ci95": [_known(value.low), _known(value.high)],
+                "n": self.counts[name],
+            }
             for name, value in self.metrics.items()
         }
 
@@ -78,15 +85,17 @@ def summarise(rows: Sequence[Row], metrics: Sequence[str]) -> list[Summary]:
         intervals = {
             name: mean_interval(values, LEVEL) for name, values in scores.items() if values
         }
+        counts = {name: len(values) for name, values in scores.items() if values}
+        n = sum(1 for row in members if row.scores)
         mean_macs = sum(macs) / len(macs) if macs else None
-        summaries.append(Summary(*key, len(members), mean_macs, intervals))
+        summaries.append(Summary(*key, n, mean_macs, intervals, counts))
     return summaries
 
 
 def summary_table(summaries: Sequence[Summary], metrics: Sequence[str]) -> list[list[str]]:
     """Return the lines of ``summary.csv``, head first."""
     head = ["testset", "system", "update_percent", "backend", "n", "executed_macs"]
-    head += [name + end for name in metrics for end in ("", "_low", "_high")]
+    head += [name + end for name in metrics for end in ("", "_low", "_high", "_n")]
     return [head, *(_line(summary, metrics) for summary in summaries)]
 
 
@@ -104,6 +113,7 @@ def _line(summary: Summary, metrics: Sequence[str]) -> list[str]:
         value = summary.metrics.get(name)
         numbers = (value.mean, value.low, value.high) if value else ()
         cells += [f"{x:.6f}" if math.isfinite(x) else "" for x in numbers] or [""] * 3
+        cells.append(str(summary.counts.get(name, 0)))
     return cells
 
 

@@ -25,9 +25,11 @@ def tables(summaries: Sequence[Summary], rows: Sequence[Row], width: int) -> Ite
     columns = max((width - LABEL_WIDTH) // CELL_WIDTH, 1)
     for testset in dict.fromkeys(summary.testset for summary in summaries):
         here = [summary for summary in summaries if summary.testset == testset]
-        yield f"{testset}: {max(s.n for s in here)} clips, mean [95 % interval]"
+        n_clips = len({row.clip for row in rows if row.testset == testset})
+        yield f"{testset}: {n_clips} clips, mean [95 % interval]"
         for start in range(0, len(here), columns):
             yield from _means(here[start : start + columns])
+        yield from _fewer(here, n_clips)
         models = [summary for summary in here if summary.backend]
         for start in range(1, len(models), columns):
             yield from _differences(models[0], models[start : start + columns], rows)
@@ -42,6 +44,20 @@ def _means(summaries: Sequence[Summary]) -> Iterator[str]:
         if any(found):
             yield _line(METRICS[name].label, [_cell(value) for value in found])
     yield ""
+
+
+def _fewer(summaries: Sequence[Summary], n_clips: int) -> Iterator[str]:
+    """Name the means that are not over all clips, and so do not compare with the others."""
+    lines = [
+        f"  {METRICS[name].label}, {summary.label}: {summary.counts[name]}"
+        for summary in summaries
+        for name in summary.metrics
+        if summary.counts[name] < n_clips
+    ]
+    if lines:
+        yield f"over fewer than the {n_clips} clips, so not comparable with the rest:"
+        yield from lines
+        yield ""
 
 
 def _differences(first: Summary, others: Sequence[Summary], rows: Sequence[Row]) -> Iterator[str]:
