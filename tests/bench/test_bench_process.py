@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from wheesht.bench import process
-from wheesht.bench.process import BARE, TELL, Fresh, fresh_process, measure_processes
+from wheesht.bench.process import (
+    BARE,
+    TELL,
+    Fresh,
+    fresh_process,
+    measure_processes,
+    run_to_the_end,
+)
 from wheesht.errors import StateError
 
 LINUX = pytest.mark.skipif(
@@ -79,3 +86,9 @@ def test_where_no_peak_is_told_there_is_none(bundle, monkeypatch):
     _, memory = measure_processes({"a": bundle})
     assert memory["python_bytes"] is None
     assert memory["rows"] == [{"model": "a", "peak_bytes": None, "own_bytes": None}]
+
+
+def test_a_process_that_hangs_is_a_sentence():
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with pytest.raises(StateError, match=r"bench: the sleeper was not done after 0\.2 s"):
+        run_to_the_end(command, "the sleeper", 0.2)

@@ -9,7 +9,6 @@ counts: fewer than 150 instructions per part.
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from wheesht.bench.counted import COUNTED_HOPS
+from wheesht.bench.process import run_to_the_end
 from wheesht.bench.result import Instructions
 from wheesht.errors import MissingDependency, StateError
 from wheesht.spec.bundle import Bundle, write_bundle
@@ -101,7 +101,7 @@ def _run(valgrind: str, out: Path, asked: Mapping[str, object]) -> tuple[dict[st
         "wheesht.bench.counted",
         json.dumps(asked),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    done = run_to_the_end(command, "valgrind", TIMEOUT_SECONDS)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise StateError(f"bench: valgrind failed: {last}; leave out --instructions")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,17 +68,34 @@ def fresh_process(code: str, *arguments: str) -> Fresh:
         The process failed.
     """
     started = time.perf_counter_ns()
-    done = subprocess.run(
+    done = run_to_the_end(
         [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
+        f"a fresh process of {sys.executable}",
+        TIMEOUT_SECONDS,
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise StateError(f"bench: a fresh process of {sys.executable} failed: {last}")
     ended, peak = done.stdout.split("\n")[-3:-1]
     return Fresh((int(ended) - started) / 1e9, int(peak) * 1024 if peak else None)
+
+
+def run_to_the_end(
+    command: Sequence[str], what: str, seconds: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program and catch what it prints.
+
+    Raises
+    ------
+    StateError
+        It hangs.
+    """
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise StateError(
+            f"bench: {what} was not done after {seconds:g} s; the machine is too busy"
+        ) from None
 
 
 def measure_processes(models: Mapping[str, Bundle]) -> tuple[dict[str, Any], dict[str, Any]]:

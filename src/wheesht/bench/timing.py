@@ -133,8 +133,8 @@ def until_quiet(
     raise NoisyMachineError(
         f"bench: the machine is too busy to time anything: the runs of {names[worst]} spread by a "
         f"factor of {found[worst]:.2f}, needs {max_spread:g} or less, and {made} runs brought no "
-        f"{runs} in a row that agree; stop other programs and repeat, or state another limit "
-        f"with --max-spread and quote it"
+        f"{runs} in a row that agree; stop other programs and repeat, leave that one out, or "
+        f"state another limit with --max-spread and quote it"
     )
 
 
