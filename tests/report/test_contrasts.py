@@ -117,6 +117,13 @@ def test_best_needs_the_paired_test_against_every_other(tmp_path):
     assert best(scores, "pairs", "pesq_wb") is None
 
 
+def test_a_row_with_few_clips_takes_no_mark_from_the_best(tmp_path):
+    rows = rows_of(n=12, systems=("noisy", "gru:100", "gru:50", "mine"), offsets={"gru:50": 0.3})
+    rows = [r for r in rows if r["system"] != "mine" or r["clip"] < "pairs003"]
+    scores = gather([read_study(write_study(tmp_path, rows))])
+    assert best(scores, "pairs", "pesq_wb").update_percent == 50
+
+
 def test_nothing_is_best_in_a_measure_without_direction(tmp_path):
     _, scores = scores_of(tmp_path)
     means = [scores.interval("pairs", v, "lufs").mean for v in scores.variants("pairs")]

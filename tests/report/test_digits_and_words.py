@@ -59,9 +59,9 @@ def test_hyphens_within_names_are_no_minus(text):
 
 def test_a_name_cannot_begin_a_paragraph_or_a_list():
     name = "x\n\n- item\n: Term: meaning\n\nnew paragraph"
-    blocks = words.words("snr", metric=name, has_paper=False)
+    blocks = words.words("no_rivals", folder=name)
     assert [type(block) for block in blocks] == [Paragraph]
-    assert "in x - item : Term: meaning new paragraph where" in blocks[0].text
+    assert "in x - item : Term: meaning new paragraph have" in blocks[0].text
 
 
 def test_marks_at_the_start_of_lines_make_lists_and_definitions():

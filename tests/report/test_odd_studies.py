@@ -135,6 +135,15 @@ def test_another_metric_can_stand_for_all(tmp_path):
     )
 
 
+def test_the_papers_p_values_stand_beside_pesq_only(tmp_path):
+    options = Options(metric="si_sdr", has_audio=False)
+    text = write_report([write_study(tmp_path, rows_of(n=6))], options=options).markdown.read_text()
+    tables = markdown_tables(text)
+    assert "The paper" not in tables["Every pair of settings: difference and p-values"].heads
+    matrix = tables["p-values of the Mann-Whitney U test, as Table 2 of the paper"]
+    assert not any(group.startswith("The paper") for group, _ in matrix.rows)
+
+
 def test_no_study_and_no_folder_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="got no study"):
         write_report([])

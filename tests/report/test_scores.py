@@ -80,10 +80,10 @@ def test_a_study_without_any_row_is_refused(tmp_path):
         gather([study(tmp_path, "a", [])])
 
 
-def test_a_clip_without_a_finite_score_is_left_out(tmp_path):
+def test_a_clip_without_a_score_is_left_out(tmp_path):
     rows = rows_of(n=4, systems=("noisy",))
-    for row, text in zip(rows, ("", "nan", "inf"), strict=False):
-        row["pesq_wb"] = text
+    for row in rows[:3]:
+        row["pesq_wb"] = ""
     scores = gather([study(tmp_path, "a", rows)])
     (noisy,) = scores.variants("pairs")
     assert list(scores.values("pairs", noisy, "pesq_wb")) == ["pairs003"]

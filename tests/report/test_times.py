@@ -88,6 +88,12 @@ def test_what_holds_no_times_is_refused_by_name(tmp_path, text):
         times(tmp_path, text=text)
 
 
+@pytest.mark.parametrize("rtf", [float("nan"), float("inf"), 0, -0.1, None])
+def test_a_real_time_factor_that_is_none_is_refused_by_name(rtf, tmp_path):
+    with pytest.raises(StudyError, match=r"bench\.json: .*; make it "):
+        times(tmp_path, text=json.dumps(bench(ROW | {"rtf": rtf})))
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"nothing\.json: cannot be read"):
         read_times([tmp_path / "nothing.json"])

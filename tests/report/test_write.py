@@ -1,5 +1,9 @@
 """The files: the same every time, complete or untouched."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 from synthetic_study import rows_of, write_study
 
@@ -66,6 +70,17 @@ def test_nothing_unfinished_stays_behind(tmp_path):
     with pytest.raises(AudioFileError, match="b: is a folder"):
         write_texts({tmp_path / "a": "text", tmp_path / "b": "text"})
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("step", ["write_text", "replace"])
+def test_a_full_disk_is_an_error_that_names_the_file(step, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(*((Path, step) if step == "write_text" else (os, step)), fail)
+    with pytest.raises(AudioFileError, match=r"report\.html: cannot be written \(No space left"):
+        write_texts({tmp_path / "report.html": "text"})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_text_that_cannot_be_written_leaves_nothing(tmp_path):

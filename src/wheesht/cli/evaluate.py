@@ -210,12 +210,7 @@ def _write_report(found: "Evaluation") -> list[str]:
     from wheesht.report.material import Options
     from wheesht.report.write import write_report
 
-    metrics = found.plan.metrics
-    usual = Options().metric
-    options = Options(
-        metric=usual if usual in metrics else metrics[0],
-        command=_command_line(),
-    )
+    options = Options(command=_command_line())
     written = write_report((found.study.folder,), None, options)
     return [str(written.html), str(written.markdown)]
 

@@ -32,14 +32,15 @@ KIT, RESULTS = "listening", "listening_results"  # default folder, and name of t
     "--data", type=FOLDER, help="Folder of the corpus.  [default: where the study found it]"
 )
 @click.option(
-    "--metric", default="pesq_wb", show_default=True, help="The measure that stands for all."
+    "--metric",
+    help="The measure that stands for all.  [default: the first of pesq_wb, pesq_nb, stoi, ... "
+    "that STUDY has]",
 )
 @click.option(
     "--margin",
     type=float,
-    default=0.05,
-    show_default=True,
-    help="Largest difference in it that is called equal, in its unit.",
+    help="Largest difference in it that is called equal, in its unit.  [default: 0.05 MOS, "
+    "0.5 dB, or 0.01]",
 )
 @click.option(
     "--worst", type=click.IntRange(0), default=10, show_default=True, help="Worst clips shown."

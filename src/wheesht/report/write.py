@@ -1,11 +1,12 @@
 """Write the page about one study or several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from wheesht.audio.atomic import AtomicTarget
-from wheesht.errors import ParameterError
+from wheesht.errors import AudioFileError, ParameterError, WheeshtError
 from wheesht.evaluation.study import read_study
 from wheesht.report.document import Document, Section
 from wheesht.report.material import Material, Options, read_material
@@ -100,14 +101,30 @@ def write_texts(texts: Mapping[Path, str]) -> tuple[Path, ...]:
     targets = [AtomicTarget(path, overwrite=True) for path in texts]
     try:
         for target, text in zip(targets, texts.values(), strict=True):
-            target.create().write_text(text, encoding="utf-8")
+            with _named(target):
+                target.create().write_text(text, encoding="utf-8")
         for target in targets:
-            target.commit()
+            with _named(target):
+                target.commit()
     except BaseException:  # also Ctrl-C: nothing unfinished stays behind
         for target in targets:
             target.discard()
         raise
     return tuple(texts)
+
+
+@contextmanager
+def _named(target: AtomicTarget) -> Iterator[None]:
+    """Name the file in what the system says, such as that the disk is full."""
+    try:
+        yield
+    except WheeshtError:
+        raise
+    except OSError as error:
+        raise AudioFileError(
+            f"{target.target}: cannot be written ({error.strerror}); make room or choose another "
+            f"folder"
+        ) from error
 
 
 def document_of(material: Material) -> Document:

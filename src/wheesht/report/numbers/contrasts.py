@@ -19,6 +19,9 @@ from wheesht.statistics import (
 
 LEVEL = 0.05  # of every test; 5 percent as in the D-GRU paper
 LEAST_PAIRS = 2  # clips; below that nothing can be tested
+# Share of a test set's clips; a row with fewer is no judge of what is best: a handful of clips can
+# never show a difference, and would take the mark from a row that beats all the others.
+ENOUGH_FOR_BEST = 0.8
 
 
 @dataclass(frozen=True)
@@ -145,21 +148,25 @@ def gain(scores: Scores, testset: str, variant: Variant, metric: str) -> dict[st
 def best(scores: Scores, testset: str, metric: str) -> Variant | None:
     """Return the variant that is better than every other on the same clips, if one is.
 
-    It has the highest mean, and the paired Wilcoxon test, corrected over all the others, finds it
-    better than each of them. No variant is best in a metric without a better direction.
+    Its mean is higher than that of each other one on the clips that the two have, and the paired
+    Wilcoxon test, corrected over all the others, finds it better. Variants that have less than
+    `ENOUGH_FOR_BEST` of the clips are left out. No variant is best in a metric without a better
+    direction.
     """
     if metric not in METRICS or not METRICS[metric].better:
         return None
-    variants = [v for v in scores.variants(testset) if scores.values(testset, v, metric)]
+    enough = max(LEAST_PAIRS, ENOUGH_FOR_BEST * len(scores.clips[testset]))
+    variants = [
+        v for v in scores.variants(testset) if len(scores.values(testset, v, metric)) >= enough
+    ]
     if len(variants) < 2:
         return None
-    clips, values = scores.paired(testset, metric, variants)
-    if len(clips) < LEAST_PAIRS:
-        return None
-    top = int(np.argmax(values.mean(axis=1)))
-    others = [i for i in range(len(variants)) if i != top]
-    p_values = holm([wilcoxon(values[top], values[i]) for i in others])
-    return variants[top] if np.all(p_values < LEVEL) else None
+    for variant in variants:
+        pairs = [scores.paired(testset, metric, (variant, v))[1] for v in variants if v != variant]
+        if all(pair.shape[1] >= LEAST_PAIRS and np.mean(pair[0] - pair[1]) > 0 for pair in pairs):
+            p_values = holm([wilcoxon(pair[0], pair[1]) for pair in pairs])
+            return variant if np.all(p_values < LEVEL) else None
+    return None
 
 
 def _contrasts(

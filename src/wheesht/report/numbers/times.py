@@ -1,7 +1,8 @@
 """Measured times of models and rivals, from what `wheesht bench --json` and others print."""
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class Time:
         What the timed call holds; empty where the file does not say.
     machine : str
         Processor; empty where the file does not say.
+    document : str
+        Which file, and which document in it, the line is from.
     is_quiet : bool
         Whether the machine was quiet enough to quote from; taken as true where not said.
     """
@@ -57,6 +60,7 @@ class Time:
     executed_macs: float | None
     timed: str
     machine: str
+    document: str
     is_quiet: bool
 
     @property
@@ -64,12 +68,32 @@ class Time:
         """Milliseconds of computing for a second of audio, comparable across hop lengths."""
         return 1e3 * self.rtf
 
+    @property
+    def place(self) -> str:
+        """What times must share to be compared: the machine, or the document that names none."""
+        return self.machine or self.document
+
 
 @dataclass(frozen=True)
 class Times:
-    """All times found, in the order of the files."""
+    """All times found, in the order of the files.
+
+    With `place`, models and rivals have the times of that machine only, since times of different
+    machines do not compare; see `Time.place`.
+    """
 
     entries: tuple[Time, ...] = ()
+    place: str = ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Machines that the engine's times are from."""
+        return tuple(dict.fromkeys(e.place for e in self.entries if e.backend == ENGINE))
+
+    @property
+    def machine(self) -> str:
+        """Name of the machine that was settled on; empty where the files do not say."""
+        return next((e.machine for e in self.entries if e.place == self.place), "")
 
     def of_model(self, variant: Variant, executed_macs: float | None) -> Time | None:
         """Return the engine's fastest time for a model at a setting.
@@ -77,21 +101,55 @@ class Times:
         Times depend on the shape of a network and not on its weights, so where the file does not
         name its model an entry of the same setting and the same executed MACs is the one.
         """
-        if variant.kind != "model":
-            return None
+        return min(
+            self._of_model(variant, executed_macs), key=lambda entry: entry.rtf, default=None
+        )
+
+    def of_pair(
+        self, variants: Sequence[Variant], executed_macs: Sequence[float | None]
+    ) -> tuple[Time, Time] | None:
+        """Return times of two settings that may be divided by each other.
+
+        Both are of one document, instruction set and number type: the one in which the first is
+        fastest. None where no document has both.
+        """
+        first, second = (
+            self._of_model(variant, macs)
+            for variant, macs in zip(variants, executed_macs, strict=True)
+        )
+        pairs = [
+            (a, b)
+            for a in first
+            for b in second
+            if (a.document, a.isa, a.dtype, a.timed) == (b.document, b.isa, b.dtype, b.timed)
+        ]
+        return min(pairs, key=lambda pair: (pair[0].rtf, pair[1].rtf), default=None)
+
+    def of_rival(self, name: str) -> Time | None:
+        """Return a rival's fastest time; case and punctuation of its name do not matter.
+
+        One that was measured on another machine does not count; where the file does not say on
+        which, it does.
+        """
         fitting = [
             entry
             for entry in self.entries
-            if entry.backend == ENGINE
-            and entry.update_percent == variant.update_percent
-            and _is_of(entry, variant, executed_macs)
+            if _plain(entry.backend) == _plain(name)
+            and (not self.machine or entry.machine in ("", self.machine))
         ]
         return min(fitting, key=lambda entry: entry.rtf, default=None)
 
-    def of_rival(self, name: str) -> Time | None:
-        """Return a rival's fastest time; case and punctuation of its name do not matter."""
-        fitting = [entry for entry in self.entries if _plain(entry.backend) == _plain(name)]
-        return min(fitting, key=lambda entry: entry.rtf, default=None)
+    def _of_model(self, variant: Variant, executed_macs: float | None) -> list[Time]:
+        if variant.kind != "model":
+            return []
+        return [
+            entry
+            for entry in self.entries
+            if entry.backend == ENGINE
+            and self.place in ("", entry.place)
+            and entry.update_percent == variant.update_percent
+            and _is_of(entry, variant, executed_macs)
+        ]
 
 
 def read_times(paths: Iterable[Path]) -> Times:
@@ -106,7 +164,11 @@ def read_times(paths: Iterable[Path]) -> Times:
     for path in paths:
         try:
             documents = _documents(path.read_text(encoding="utf-8"))
-            found = [entry for document in documents for entry in _entries(document)]
+            found = [
+                entry
+                for i, document in enumerate(documents)
+                for entry in _entries(document, f"{path}:{i}" if "rows" in document else str(path))
+            ]
         except OSError as error:
             raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -129,21 +191,23 @@ def _documents(text: str) -> list[dict[str, Any]]:
     return whole if isinstance(whole, list) else [whole]
 
 
-def _entries(document: dict[str, Any]) -> list[Time]:
+def _entries(document: dict[str, Any], source: str) -> list[Time]:
     if "rows" in document:
-        return [_entry(row | {"of": document}) for row in document["rows"]]
+        return [_entry(row | {"of": document}, source) for row in document["rows"]]
     if "peer" in document and "rtf" in document:
-        return [_entry(document | {"backend": document["peer"], "of": document})]
+        return [_entry(document | {"backend": document["peer"], "of": document}, source)]
     if "left_out" in document:
         return []
     raise ValueError(f"neither rows nor peer among {', '.join(document)}")
 
 
-def _entry(row: dict[str, Any]) -> Time:
+def _entry(row: dict[str, Any], source: str) -> Time:
     document = row["of"]
-    rtf, us = float(row["rtf"]), _float(row.get("us_hop_median"))
+    rtf, us = _float(row["rtf"]), _float(row.get("us_hop_median"))
+    if rtf is None or rtf <= 0:
+        raise ValueError(f"rtf is {rtf}, needs a number above 0")
     hop_ms = _float(row.get("hop_ms", document.get("hop_ms")))
-    if hop_ms is None and us and rtf:
+    if hop_ms is None and us:
         hop_ms = round(us / rtf / 1e3, 1)
     return Time(
         backend=_text(row["backend"]),
@@ -159,6 +223,7 @@ def _entry(row: dict[str, Any]) -> Time:
         executed_macs=_float(row.get("executed_macs")),
         timed=_text(row.get("timed")),
         machine=_text(document.get("machine")),
+        document=source,
         is_quiet=bool(document.get("quiet", True)),
     )
 
@@ -168,7 +233,10 @@ def _text(value: Any) -> str:
 
 
 def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
+    found = None if value is None else float(value)
+    if found is not None and not math.isfinite(found):
+        raise ValueError(f"{found} is not a time")
+    return found
 
 
 def _is_of(entry: Time, variant: Variant, executed_macs: float | None) -> bool:

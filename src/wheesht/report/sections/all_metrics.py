@@ -9,6 +9,7 @@ from wheesht.report.sections.cells import (
     metric_column,
     name_cells,
     score_cell,
+    set_title,
     without_empty,
 )
 from wheesht.report.words import words
@@ -64,6 +65,6 @@ def _table(material: Material, caption: str, metrics: list[str]) -> Table:
             ]
             for variant in material.scores.variants(testset)
         ]
-        groups.append(Group(testset, rows(table)))
+        groups.append(Group(set_title(material.scores, testset), rows(table)))
     columns = (SYSTEM, PERCENT, *(metric_column(metric) for metric in metrics))
     return without_empty(Table(caption, columns, tuple(groups), "Test set"))

@@ -48,15 +48,37 @@ def score_cell(
 
 
 def interval_cell(scores: Scores, testset: str, variant: Variant, metric: str) -> Cell:
-    """Return mean and interval; where clips lack the score, also how many have it."""
+    """Return mean and interval; where clips of the set lack the score, also how many have it."""
     interval = scores.interval(testset, variant, metric)
     if interval is None:
         return Cell()
     places = decimals(metric)
-    n = len(scores.values(testset, variant, metric))
-    count = f"(n = {n})" if n != len(scores.rows[testset, variant]) else ""
+    count = count_note(scores, testset, len(scores.values(testset, variant, metric)))
     ends = " ".join(filter(None, (bounds(interval, places), count)))
     return Cell(number(interval.mean, places), ends)
+
+
+def count_note(scores: Scores, testset: str, n: int) -> str:
+    """Return the number of clips behind a figure where it is not that of the test set."""
+    return f"(n = {n})" if n != len(scores.clips[testset]) else ""
+
+
+def set_title(scores: Scores, testset: str) -> str:
+    """Return a test set's name and size."""
+    count = len(scores.clips[testset])
+    return f"{testset}, {count} {'clip' if count == 1 else 'clips'}"
+
+
+def margin_phrase(metric: str, margin: float) -> str:
+    """Return a margin with its unit, for a sentence."""
+    return f"{margin:g} {unit_of(metric)}".strip()
+
+
+def margins_phrase(margins: dict[str, float]) -> str:
+    """Return the margins of several metrics."""
+    return ", ".join(
+        f"{margin_phrase(m, margin)} in {label_of(m)}" for m, margin in margins.items()
+    )
 
 
 def difference_cell(contrast: Contrast, metric: str, strong: bool = False) -> Cell:

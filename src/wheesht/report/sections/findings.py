@@ -14,23 +14,31 @@ from wheesht.report.numbers.contrasts import (
     over_noisy,
 )
 from wheesht.report.numbers.scores import Scores, Variant
-from wheesht.report.sections.cells import MILLION, label_of, unit_of
+from wheesht.report.sections.cells import MILLION, label_of, margin_phrase
 from wheesht.statistics import Interval
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A system's score and its gain over the unprocessed input, ready to print."""
+    """A system's score and its gain over the unprocessed input, ready to print.
+
+    `n` and `n_gain` are numbers of clips, empty where they are those of the test set.
+    """
 
     system: str
     mean: str
     gain: str
     bounds: str
+    n: str
+    n_gain: str
 
 
 @dataclass(frozen=True)
 class Step:
-    """Two systems: by how much the one that scores higher does so, and what the tests say."""
+    """Two systems: by how much the one that scores higher does so, and what the tests say.
+
+    `n` is the number of clips, empty where it is all of the test set.
+    """
 
     upper: str
     lower: str
@@ -38,13 +46,18 @@ class Step:
     bounds: str
     p_wilcoxon: float
     outcome: str
+    n: str
 
 
 @dataclass(frozen=True)
 class Rank:
-    """Among how many rivals a system is better than how many, and worse than how many."""
+    """Among how many rivals a system is better than how many, and worse than how many.
+
+    `is_chosen` says that its setting is the best of several on these very clips.
+    """
 
     system: str
+    is_chosen: bool
     rivals: int
     better: int
     worse: int
@@ -61,8 +74,9 @@ class OnTestset:
     name: str
     n: int
     metric: str
-    unit: str
+    margin: str
     noisy: str
+    n_noisy: str
     means: tuple[Mean, ...]
     outcomes: tuple[str, ...]
     steps: tuple[Step, ...]
@@ -71,12 +85,30 @@ class OnTestset:
 
 
 @dataclass(frozen=True)
+class Gains:
+    """Outcomes of the comparisons with the unprocessed input by one metric."""
+
+    metric: str
+    testsets: tuple[str, ...]
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ByMetric:
+    """Test sets by verdict, as far as they are judged by one metric."""
+
+    metric: str
+    margin: str
+    outcomes: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
 class Dial:
     """What a model's lower setting costs against its highest, over all test sets.
 
-    `default` is the setting that the model has when nobody turns the dial. `outcomes` gives the
-    test sets by verdict: ``first`` where the higher setting is better, ``second`` where the lower
-    one is, ``equal``, ``undecided``.
+    `default` is the setting that the model has when nobody turns the dial. `parts` gives, by
+    metric, the test sets by verdict: ``first`` where the higher setting is better, ``second``
+    where the lower one is, ``equal``, ``undecided``.
     """
 
     model: str
@@ -87,7 +119,7 @@ class Dial:
     macs_low: str
     share: str
     time_share: str
-    outcomes: dict[str, list[str]]
+    parts: tuple[ByMetric, ...]
 
 
 @dataclass(frozen=True)
@@ -98,14 +130,20 @@ class Findings:
     dials: tuple[Dial, ...]
 
     @property
-    def gains(self) -> list[str]:
-        """Outcome of every comparison with the unprocessed input."""
-        return [outcome for testset in self.testsets for outcome in testset.outcomes]
+    def gains(self) -> tuple[Gains, ...]:
+        """Outcomes of all comparisons with the unprocessed input, by metric."""
+        judged = [one for one in self.testsets if one.outcomes]
+        found = []
+        for metric in dict.fromkeys(one.metric for one in judged):
+            sets = [one for one in judged if one.metric == metric]
+            outcomes = tuple(outcome for one in sets for outcome in one.outcomes)
+            found.append(Gains(metric, tuple(one.name for one in sets), outcomes))
+        return tuple(found)
 
 
 def findings(material: Material) -> Findings:
     """Return what the sentences of the summary are made from."""
-    scores, margin = material.scores, material.options.margin
+    scores = material.scores
     on_testsets: list[OnTestset] = []
     dials: dict[tuple[Variant, Variant], dict[str, list[str]]] = {}
     for testset in scores.testsets:
@@ -115,7 +153,7 @@ def findings(material: Material) -> Findings:
         steps = []
         for settings in models(scores, testset).values():
             told = _told(material, settings)
-            contrasts = dial(scores, testset, metric, settings, margin)
+            contrasts = dial(scores, testset, metric, settings, material.margin_of(metric))
             against_highest = [c for c in contrasts if c.first == settings[0] and c.second in told]
             steps.extend(against_highest)
             for contrast in against_highest:
@@ -136,7 +174,7 @@ def _told(material: Material, settings: Sequence[Variant]) -> set[Variant]:
 
 
 def _on_testset(material: Material, testset: str, metric: str, steps: list[Contrast]) -> OnTestset:
-    scores, margin = material.scores, material.options.margin
+    scores, margin = material.scores, material.margin_of(metric)
     noisy = scores.noisy(testset)
     before = scores.interval(testset, noisy, metric) if noisy else None
     gains = over_noisy(scores, testset, metric, margin)
@@ -151,12 +189,13 @@ def _on_testset(material: Material, testset: str, metric: str, steps: list[Contr
         name=testset,
         n=len(scores.clips[testset]),
         metric=label_of(metric),
-        unit=unit_of(metric),
+        margin=margin_phrase(metric, margin),
         noisy=number(before.mean, decimals(metric)) if before else "",
+        n_noisy=_count(scores, testset, len(scores.values(testset, noisy, metric)) if noisy else 0),
         means=tuple(_means(material, testset, metric, gains)),
         outcomes=tuple(contrast.verdict for contrast in gains),
-        steps=tuple(_step(contrast, metric) for contrast in steps),
-        others=tuple(_step(contrast, metric) for contrast in folders),
+        steps=tuple(_step(scores, testset, contrast, metric) for contrast in steps),
+        others=tuple(_step(scores, testset, contrast, metric) for contrast in folders),
         ranks=_ranks(material, testset, metric),
     )
 
@@ -188,8 +227,9 @@ def _means(
         if interval is None or not (variant in told or variant.kind == "folder"):
             continue
         mean, contrast = number(interval.mean, places), by_variant.get(variant)
+        n = _count(scores, testset, len(scores.values(testset, variant, metric)))
         if contrast is None:
-            yield Mean(variant.phrase, mean, "", "")
+            yield Mean(variant.phrase, mean, "", "", n, "")
             continue
         difference = contrast.difference
         yield Mean(
@@ -197,7 +237,13 @@ def _means(
             mean,
             number(difference.mean, places, sign=True),
             bounds(difference, places, sign=True),
+            n,
+            _count(scores, testset, contrast.n),
         )
+
+
+def _count(scores: Scores, testset: str, n: int) -> str:
+    return "" if n == len(scores.clips[testset]) else str(n)
 
 
 def _ranks(material: Material, testset: str, metric: str) -> tuple[Rank, ...]:
@@ -206,17 +252,17 @@ def _ranks(material: Material, testset: str, metric: str) -> tuple[Rank, ...]:
     if scores is None or testset not in scores.testsets:
         return ()
     tops = _tops(scores, testset, metric)
-    contrasts = against_rivals(scores, testset, metric, material.options.margin)
+    contrasts = against_rivals(scores, testset, metric, material.margin_of(metric))
     ranks = []
     for variant in (v for v in scores.variants(testset) if v in tops):
         verdicts = [c.verdict for c in contrasts if c.first == variant]
-        ranks.append(
-            Rank(variant.phrase, len(verdicts), verdicts.count("first"), verdicts.count("second"))
-        )
+        better, worse = verdicts.count("first"), verdicts.count("second")
+        is_chosen = len(models(scores, testset).get(variant.name, ())) > 1
+        ranks.append(Rank(variant.phrase, is_chosen, len(verdicts), better, worse))
     return tuple(rank for rank in ranks if rank.rivals)
 
 
-def _step(contrast: Contrast, metric: str) -> Step:
+def _step(scores: Scores, testset: str, contrast: Contrast, metric: str) -> Step:
     """Turn a contrast round, if need be, so that its difference is positive."""
     places, difference = decimals(metric), contrast.difference
     upper, lower = contrast.first, contrast.second
@@ -230,6 +276,7 @@ def _step(contrast: Contrast, metric: str) -> Step:
         bounds(difference, places),
         contrast.p_wilcoxon,
         contrast.verdict,
+        _count(scores, testset, contrast.n),
     )
 
 
@@ -237,12 +284,12 @@ def _dial(material: Material, high: Variant, low: Variant, found: dict[str, list
     scores = material.scores
     testset = next(t for names in found.values() for t in names)
     macs = [scores.executed_macs(testset, variant) for variant in (high, low)]
-    times = [material.times.of_model(v, m) for v, m in zip((high, low), macs, strict=True)]
+    times = material.times.of_pair((high, low), macs)
     default = material.network(high).default_percent
     share = time_share = ""
     if macs[0] and macs[1]:
         share = number(100 * macs[1] / macs[0], 0)
-    if times[0] and times[1]:
+    if times:
         time_share = number(100 * times[1].rtf / times[0].rtf, 0)
     millions = [number(count / MILLION, 1) if count else "" for count in macs]
     return Dial(
@@ -254,5 +301,18 @@ def _dial(material: Material, high: Variant, low: Variant, found: dict[str, list
         macs_low=millions[1],
         share=share,
         time_share=time_share,
-        outcomes=found,
+        parts=_by_metric(material, found),
+    )
+
+
+def _by_metric(material: Material, found: dict[str, list[str]]) -> tuple[ByMetric, ...]:
+    parts: dict[str, dict[str, list[str]]] = {}
+    for testset in material.scores.testsets:
+        for verdict in (v for v, names in found.items() if testset in names):
+            metric = material.metric_of(testset)
+            assert metric is not None  # a contrast was made with it
+            parts.setdefault(metric, {}).setdefault(verdict, []).append(testset)
+    return tuple(
+        ByMetric(label_of(metric), margin_phrase(metric, material.margin_of(metric)), outcomes)
+        for metric, outcomes in parts.items()
     )

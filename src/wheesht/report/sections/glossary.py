@@ -3,7 +3,7 @@
 from wheesht.metrics import METRICS
 from wheesht.report.document import Definitions, Section
 from wheesht.report.material import Material
-from wheesht.report.sections.cells import label_of
+from wheesht.report.sections.cells import label_of, margins_phrase
 from wheesht.report.words import words
 
 LOGARITHMIC = ("dB", "LUFS")  # units
@@ -19,7 +19,7 @@ def glossary(material: Material) -> Section:
             for clips in material.scores.clips.values()
             for facts in clips.values()
         ),
-        "margin": material.options.margin,
+        "margin": margins_phrase(material.margins),
     }
     general = words("glossary", **facts)
     measures = tuple((label_of(metric), _meaning(metric)) for metric in material.scores.metrics())

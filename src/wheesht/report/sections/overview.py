@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from wheesht.report.digits import number
+from wheesht.report.digits import number, percent
 from wheesht.report.document import Cell, Column, Group, Section, Table, rows
 from wheesht.report.material import Material
-from wheesht.report.numbers.contrasts import best
+from wheesht.report.numbers.contrasts import ENOUGH_FOR_BEST, best
 from wheesht.report.numbers.scores import Variant
 from wheesht.report.sections.cells import (
     MACS,
@@ -19,12 +19,14 @@ from wheesht.report.sections.cells import (
     metric_column,
     name_cells,
     score_cell,
+    set_title,
     unit_of,
     without_empty,
 )
 from wheesht.report.sections.findings import findings
 from wheesht.report.words import sentence, words
 
+FEW_CLIPS = 30  # below that a bootstrap interval of a mean is noticeably too narrow
 HEADLINES = ("pesq_wb", "estoi", "si_sdr", "dnsmos_ovrl")  # as many as fit on a page
 
 
@@ -34,11 +36,13 @@ def overview(material: Material) -> Section:
     lead = words(
         "overview",
         found=found,
-        metric=label_of(material.options.metric),
-        margin=material.options.margin,
+        metric=label_of(material.metric) if material.metric else "",
+        others=_judged_otherwise(material),
+        unjudged=[t for t in material.scores.testsets if material.metric_of(t) is None],
         seconds=_seconds(material),
         clips=sum(len(clips) for clips in material.scores.clips.values()),
-        unit=unit_of(material.options.metric),
+        unit=unit_of(material.metric) if material.metric else "",
+        is_complete=_is_complete(material),
         n_metrics=len(material.scores.metrics()),
         testsets=list(material.scores.testsets),
         has_models=any(v.kind == "model" for v in material.scores.all_variants),
@@ -51,8 +55,8 @@ def overview(material: Material) -> Section:
 def main_table(material: Material) -> Table:
     """Return cost, time and headline metrics of every variant on every test set."""
     scored = material.scores.metrics()
-    wanted = dict.fromkeys((material.options.metric, *HEADLINES))
-    metrics = [m for m in wanted if m in scored] or list(scored)[: len(HEADLINES)]
+    wanted = dict.fromkeys((material.metric, *HEADLINES))
+    metrics = [m for m in wanted if m and m in scored] or list(scored)[: len(HEADLINES)]
     columns = (
         SYSTEM,
         PERCENT,
@@ -77,12 +81,43 @@ def main_table(material: Material) -> Table:
             ]
             for variant in material.scores.variants(testset)
         ]
-        count = len(material.scores.clips[testset])
-        title = f"{testset}, {count} {'clip' if count == 1 else 'clips'}"
-        groups.append(Group(title, rows(lines)))
+        groups.append(Group(set_title(material.scores, testset), rows(lines)))
     table = Table("Cost and quality: mean and 95 % interval", columns, tuple(groups), "Test set")
     has_bold = any(cell.strong for group in groups for row in group.rows for cell in row)
-    return without_empty(replace(table, notes=(sentence("main_table", has_bold=has_bold),)))
+    return without_empty(replace(table, notes=(_note(material, has_bold),)))
+
+
+def _note(material: Material, has_bold: bool) -> str:
+    times = material.times
+    return sentence(
+        "main_table",
+        has_bold=has_bold,
+        enough=percent(100 * ENOUGH_FOR_BEST),
+        few=[t for t, clips in material.scores.clips.items() if len(clips) < FEW_CLIPS],
+        few_clips=FEW_CLIPS,
+        machine=times.machine,
+        n_machines=len(times.places),
+    )
+
+
+def _judged_otherwise(material: Material) -> list[tuple[str, list[str]]]:
+    """Return the metrics that stand for all on some test sets instead, and those sets."""
+    found: dict[str, list[str]] = {}
+    for testset in material.scores.testsets:
+        metric = material.metric_of(testset)
+        if metric not in (None, material.metric):
+            found.setdefault(label_of(metric), []).append(testset)
+    return list(found.items())
+
+
+def _is_complete(material: Material) -> bool:
+    """Return whether each clip of each system has every metric that anything was scored with."""
+    scores, every = material.scores, set(material.scores.metrics())
+    return all(
+        set(scores.clips[testset]) == set(found)
+        and all(every <= set(row.scores) for row in found.values())
+        for (testset, _), found in scores.rows.items()
+    )
 
 
 def _cost_cells(material: Material, testset: str, variant: Variant) -> list[Cell]:

@@ -11,6 +11,7 @@ from wheesht.report.sections.cells import (
     MILLION,
     PERCENT,
     SYSTEM,
+    count_note,
     metric_column,
     name_cells,
     without_empty,
@@ -83,7 +84,9 @@ def _our_row(material: Material, testset: str, variant: Variant) -> list[Cell]:
     for metric in METRICS:
         interval = material.scores.interval(testset, variant, metric)
         mean = interval.mean * HUNDRED.get(metric, 1.0) if interval else None
-        cells.append(Cell(number(mean, _places(metric))))
+        n = len(material.scores.values(testset, variant, metric))
+        note = count_note(material.scores, testset, n) if interval else ""
+        cells.append(Cell(number(mean, _places(metric)), note))
     return cells
 
 
@@ -132,7 +135,8 @@ def _change_row(material: Material, testset: str, dense: Variant, setting: Varia
         ours = Cell()
         if len(clips) >= LEAST_PAIRS:
             change = paired_interval(scale * low, scale * high)
-            ours = _signed(change, _places(metric))
+            note = count_note(material.scores, testset, len(clips))
+            ours = _signed(change, _places(metric), note)
         printed = None
         if theirs[0] and theirs[1]:
             printed = getattr(theirs[1], metric) - getattr(theirs[0], metric)
@@ -140,5 +144,6 @@ def _change_row(material: Material, testset: str, dense: Variant, setting: Varia
     return cells
 
 
-def _signed(change: Interval, places: int) -> Cell:
-    return Cell(number(change.mean, places, sign=True), bounds(change, places, sign=True))
+def _signed(change: Interval, places: int, note: str) -> Cell:
+    ends = " ".join(filter(None, (bounds(change, places, sign=True), note)))
+    return Cell(number(change.mean, places, sign=True), ends)

@@ -23,7 +23,13 @@ def quality_cost(material: Material) -> Section | None:
     if not macs and not times and not material.times.entries:
         return None
     blocks: list[Block] = list(
-        words("quality_cost", has_times=bool(material.times.entries), has_macs=bool(macs))
+        words(
+            "quality_cost",
+            has_times=bool(material.times.entries),
+            has_macs=bool(macs),
+            machine=material.times.machine,
+            n_machines=len(material.times.places),
+        )
     )
     if macs:
         caption = (

@@ -39,8 +39,8 @@ def rivals(material: Material) -> Section | None:
         for metric in row.scores
     }
     ours = scores.metrics()
-    wanted = dict.fromkeys((material.options.metric, *METRICS))
-    metrics = [metric for metric in wanted if metric in theirs and metric in ours]
+    wanted = dict.fromkeys((material.metric, *METRICS))
+    metrics = [metric for metric in wanted if metric and metric in theirs and metric in ours]
     if not metrics:
         return Section("rivals", TITLE, words("no_rivals", folder=str(peers.folder)))
     agreements = [
@@ -70,7 +70,7 @@ def rivals(material: Material) -> Section | None:
 
 
 def _scores_table(material: Material, scores: Scores, metrics: list[str]) -> Table:
-    """Return means of ours and theirs, best first by the first metric."""
+    """Return means of ours and theirs, best first by the first metric that the set has."""
     columns = (
         Column("System", is_number=False),
         Column("P", "%"),
@@ -81,9 +81,9 @@ def _scores_table(material: Material, scores: Scores, metrics: list[str]) -> Tab
     )
     groups = []
     for testset in scores.testsets:
-        variants = sorted(
-            scores.variants(testset), key=lambda v: -_mean(scores, testset, v, metrics[0])
-        )
+        here = scores.metrics(testset)
+        first = next((metric for metric in metrics if metric in here), metrics[0])
+        variants = sorted(scores.variants(testset), key=lambda v: -_mean(scores, testset, v, first))
         table = []
         for variant in variants:
             time = _time(material, testset, variant)
@@ -99,7 +99,7 @@ def _scores_table(material: Material, scores: Scores, metrics: list[str]) -> Tab
                     Cell(number(time.ms_per_second, 1) if time else ""),
                 ]
             )
-        groups.append(Group(f"{testset}, best {label_of(metrics[0])} first", rows(table)))
+        groups.append(Group(f"{testset}, best {label_of(first)} first", rows(table)))
     caption = "Mean and 95 % interval on the clips that both have"
     return without_empty(Table(caption, columns, tuple(groups), "Test set"))
 
@@ -114,7 +114,7 @@ def _difference_table(material: Material, scores: Scores, metric: str) -> Table:
     )
     groups = []
     for testset in scores.testsets:
-        found = against_rivals(scores, testset, metric, material.options.margin)
+        found = against_rivals(scores, testset, metric, material.margin_of(metric))
         pairs = {(contrast.second, contrast.first): contrast for contrast in found}
         names = dict.fromkeys(contrast.second for contrast in found)
         table = [

@@ -41,9 +41,7 @@ def snr(material: Material) -> Section | None:
     views = [view for view in (exact, steps) if view.groups]
     if not views:
         return None
-    blocks: list[Block] = list(
-        words("snr", metric=label_of(material.options.metric), has_paper=bool(exact.groups))
-    )
+    blocks: list[Block] = list(words("snr", has_paper=bool(exact.groups)))
     for view in views:
         if view.panels:
             blocks.append(Figure(tuple(view.panels), f"{view.caption}: mean and 95 % interval."))

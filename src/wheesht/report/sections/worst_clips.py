@@ -65,7 +65,7 @@ def _judged_by(material: Material) -> tuple[str, list[str]]:
     found = [metric for metric in judged.values() if metric]
     if not found:
         return "", []
-    metric = material.options.metric if material.options.metric in found else found[0]
+    metric = material.metric if material.metric in found else found[0]
     return metric, [testset for testset, judge in judged.items() if judge == metric]
 
 
