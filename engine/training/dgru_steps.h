@@ -14,8 +14,8 @@ enum { MAX_HIDDEN = 4096 }; /* the widest layer of a model */
 
 typedef struct {
     int32_t batch, hidden;
-    int32_t selected;       /**< A: units updated per row; `hidden` updates all; 0 uses `limit` */
-    const float *limit;     /**< (H) least z pre-activation that is NOT updated, or NULL */
+    const int32_t *selected; /**< (B,) A of each row, 1 to `hidden`; unused where `limit` is set */
+    const float *limit;      /**< (H) least z pre-activation that is NOT updated, or NULL */
 } wh_dgru_shape;
 
 typedef struct {

@@ -6,12 +6,17 @@ torch = pytest.importorskip("torch")
 
 from wheesht.cells import DGRNN, DGRU, GRU, from_torch_gru  # noqa: E402
 from wheesht.cells.controllers import Everyone, Threshold, TopA  # noqa: E402
+from wheesht.cells.kernels import _steps  # noqa: E402
 from wheesht.errors import ParameterError  # noqa: E402
 
 # float64 sums of 70 terms in another order; measured 4e-16.
 SAME_FORMULA = 1e-12
 # float32 gradients summed over 5 x 23 frames against float64; measured 6e-7 relative.
 FLOAT32_GRADIENT = 5e-6
+# State: float32 sums, but now and then a state is rounded to the neighbouring bfloat16. Gradients:
+# the gate gradients are rounded too (2^-9 each), and the weight gradients once more.
+BFLOAT16_STATE = 2e-3
+BFLOAT16_GRADIENT = 1.5e-2
 
 
 def masked_formula(cell, x, masks):
@@ -191,3 +196,98 @@ def test_threshold_out_of_range_is_refused(value):
 def test_calibration_percentage_out_of_range_is_refused(value):
     with pytest.raises(ParameterError, match="between 0 and 100"):
         Threshold(3).calibrate(torch.zeros(2, 3), value)
+
+
+bfloat16_cpu = pytest.mark.skipif(
+    not _steps.has_bf16, reason="this CPU has no AVX-512 BF16 instructions"
+)
+
+
+def rounded(x):
+    """bfloat16 values as float64; the rounding itself passes gradients as they are."""
+    return x + (x.detach().float().bfloat16().double() - x.detach())
+
+
+@bfloat16_cpu
+@pytest.mark.parametrize(("n", "k", "m"), [(1, 2, 1), (48, 4, 8), (49, 6, 13), (111, 74, 5)])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_bfloat16_products_are_those_of_rounded_factors(n, k, m, transposed):
+    torch.manual_seed(8)
+    w, x, bias = torch.randn(n, k), torch.randn(m, k).bfloat16(), torch.randn(n)
+    y = torch.full((m, n), float("nan"))
+    stored = w.t().contiguous() if transposed else w
+    _steps.Bf16Matrix(stored, transposed).times(x.view(torch.int16), bias, y)
+    want = x.double() @ w.bfloat16().double().t() + bias.double()
+    scale = x.double().abs() @ w.double().abs().t() + bias.double().abs()
+    assert ((y - want).abs() / scale).max() < 1e-6  # float32 sums of at most 74 products
+
+
+@bfloat16_cpu
+@pytest.mark.parametrize("sizes", [(2, 2), (20, 38), (34, 66)])
+@pytest.mark.parametrize("controller", [TopA(50), TopA(100), None], ids=["half", "all", "limit"])
+def test_bfloat16_gradients_equal_autograd_of_the_formula_with_rounded_factors(sizes, controller):
+    torch.manual_seed(9)
+    inputs, hidden = sizes
+    cell = DGRU(inputs, hidden, controller or Threshold(hidden, 0.5))
+    x = torch.randn(5, 23, inputs, requires_grad=True)
+    h_0 = torch.randn(5, hidden, requires_grad=True)
+    weight = torch.randn(5, 23, hidden)
+    with torch.autocast("cpu", torch.bfloat16):
+        out, state = cell(x, {"h": h_0})
+    assert out.dtype == torch.float32
+    wanted = [x, h_0, cell.w_x, cell.w_h, cell.b_x, cell.b_h]
+    native = torch.autograd.grad((out * weight).sum(), wanted)
+
+    # The masks are those of the native run: rounding may change who is among the A largest.
+    masks = (out.detach() != torch.cat([h_0.detach()[:, None], out.detach()[:, :-1]], 1)).double()
+    copies = [t.detach().double().requires_grad_() for t in wanted]
+    x64, h, w_x, w_h, b_x, b_h = copies
+    n, outputs = hidden, []
+    for t in range(23):
+        a = rounded(x64[:, t]) @ rounded(w_x).T + b_x
+        b = rounded(h) @ rounded(w_h).T + b_h
+        r = torch.sigmoid(a[:, :n] + b[:, :n])
+        z = torch.sigmoid(a[:, n : 2 * n] + b[:, n : 2 * n])
+        c = torch.tanh(a[:, 2 * n :] + r * b[:, 2 * n :])
+        h = h + masks[:, t] * z * (c - h)
+        outputs.append(h)
+    plain = torch.stack(outputs, 1)
+    assert (out - plain).norm() / plain.norm() < BFLOAT16_STATE
+    grads = torch.autograd.grad((plain * weight.double()).sum(), copies)
+    for got, want in zip(native, grads, strict=True):
+        assert (got - want).norm() / want.norm() < BFLOAT16_GRADIENT
+    assert torch.equal(state["h"], out[:, -1])
+
+
+@bfloat16_cpu
+def test_bfloat16_is_used_only_where_it_is_asked_for_and_fits():
+    cell, x = DGRU(6, 8, TopA(50)), torch.randn(1, 40, 6)
+    plain = cell(x)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = cell(x)[0]
+        odd_cell = DGRU(6, 7, TopA(50))
+        odd, odd_rounded = odd_cell(x)[0], odd_cell(x.bfloat16())[0]
+    assert 0 < (mixed - plain).norm() / plain.norm()
+    assert torch.equal(odd, odd_cell(x)[0])
+    assert odd_rounded.dtype == torch.float32
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_every_row_of_a_batch_may_have_a_percentage_of_its_own(native):
+    torch.manual_seed(10)
+    cell = DGRU(7, 12, TopA(torch.tensor([25.0, 50.0, 100.0])))
+    x = torch.randn(3, 9, 7)
+    together, state = cell(x) if native else cell.loop(x)
+    assert state["update_mask"].sum(1).tolist() == [3, 6, 12]
+    for row, percent in enumerate([25.0, 50.0, 100.0]):
+        cell.controller.update_percent = percent
+        alone, _ = cell.loop(x[row : row + 1])
+        assert (together[row] - alone[0]).abs().max() < 1e-6
+
+
+def test_percentages_that_do_not_fit_the_batch_are_refused():
+    cell = DGRU(2, 4, TopA(torch.tensor([50.0, 50.0])))
+    with pytest.raises(ParameterError, match=r"needs one number or \(3,\)"):
+        cell(torch.zeros(3, 1, 2))
+    with pytest.raises(ParameterError, match="needs above 0 to 100 percent"):
+        TopA(torch.tensor([50.0, 0.0]))

@@ -24,40 +24,54 @@ class TopA(nn.Module):
 
     Parameters
     ----------
-    update_percent : float
-        P in percent, above 0 and at most 100; A is P/100 H, rounded half up, at least 1. May be
-        changed between calls.
+    update_percent : float, or Tensor of shape (B,)
+        P in percent, above 0 and at most 100; A is P/100 H, rounded half up, at least 1. One for
+        all rows of a batch or one for each row. May be changed between calls.
 
     Notes
     -----
     D-GRU paper (arXiv 2408.12425): constant work per step.
     """
 
-    def __init__(self, update_percent: float = 100.0) -> None:
+    def __init__(self, update_percent: float | Tensor = 100.0) -> None:
         super().__init__()
         self.update_percent = update_percent
 
     @property
-    def update_percent(self) -> float:
-        """P in percent."""
+    def update_percent(self) -> float | Tensor:
+        """P in percent: one number, or one for each row of the batch, shape (B,)."""
         return self._update_percent
 
     @update_percent.setter
-    def update_percent(self, value: float) -> None:
-        if not 0.0 < value <= 100.0:
-            raise ParameterError(f"update_percent: got {value!r}, needs above 0 to 100 percent")
-        self._update_percent = float(value)
+    def update_percent(self, value: float | Tensor) -> None:
+        for percent in value.tolist() if isinstance(value, Tensor) else [value]:
+            if not 0.0 < percent <= 100.0:
+                raise ParameterError(
+                    f"update_percent: got {percent!r}, needs above 0 to 100 percent"
+                )
+        self._update_percent = value if isinstance(value, Tensor) else float(value)
 
-    def selected(self, hidden_size: int) -> int:
-        """Return A for H units."""
-        return selected_units(self.update_percent, hidden_size)
+    def selected(self, batch: int, hidden_size: int) -> Tensor:
+        """Return A for every row of a batch, (B,) int32, of H units."""
+        percent = self._update_percent
+        if isinstance(percent, float):
+            return torch.full((batch,), selected_units(percent, hidden_size), dtype=torch.int32)
+        if percent.shape != (batch,):
+            raise ParameterError(
+                f"update_percent: got shape {tuple(percent.shape)}, needs one number or "
+                f"({batch},), one for each row of the batch"
+            )
+        counts = [selected_units(p, hidden_size) for p in percent.tolist()]
+        return torch.tensor(counts, dtype=torch.int32)
 
     @torch.no_grad()
     def forward(self, scores: Tensor) -> Tensor:
-        """Return a mask with exactly A ones in each row."""
-        count = self.selected(scores.shape[-1])
+        """Return a mask with exactly A ones in each row of (B, H)."""
+        batch, hidden_size = scores.shape
+        count = self.selected(batch, hidden_size).to(scores.device)
         order = torch.sort(scores, dim=-1, descending=True, stable=True).indices
-        return torch.zeros_like(scores).scatter_(-1, order[..., :count], 1.0)
+        among = torch.arange(hidden_size, device=scores.device) < count[:, None]
+        return torch.zeros_like(scores).scatter_(-1, order, among.to(scores.dtype))
 
 
 class Threshold(nn.Module):

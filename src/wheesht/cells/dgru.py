@@ -7,7 +7,8 @@ from wheesht.cells.base import State
 from wheesht.cells.controllers import Everyone, Threshold, TopA
 from wheesht.cells.dgrnn import select
 from wheesht.cells.gru import GRU
-from wheesht.cells.kernels.dgru_sequence import dgru_sequence, has_native_steps
+from wheesht.cells.kernels.dgru_bfloat16 import dgru_bfloat16, has_bfloat16_steps
+from wheesht.cells.kernels.dgru_sequence import Gate, dgru_sequence, has_native_steps
 
 
 class DGRU(GRU):
@@ -23,8 +24,9 @@ class DGRU(GRU):
     Notes
     -----
     `forward` runs the native training steps for float32 on a CPU and the step in a loop
-    otherwise; both give the same values. Equations G1 to G5 of docs/equations.md; D-GRU paper
-    (arXiv 2408.12425), sections 2 and 3.
+    otherwise; both give the same values. Under ``torch.autocast("cpu", torch.bfloat16)`` its
+    products are of bfloat16 numbers, summed in float32, where the CPU has instructions for that.
+    Equations G1 to G5 of docs/equations.md; D-GRU paper (arXiv 2408.12425), sections 2 and 3.
     """
 
     def __init__(
@@ -43,21 +45,28 @@ class DGRU(GRU):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run over ``x`` (B, T, I); return (B, T, H) and the state after the last frame."""
-        if x.shape[1] == 0 or not has_native_steps(x):
+        mixed = has_bfloat16_steps(x, self.hidden_size)
+        if x.shape[1] == 0 or not (mixed or has_native_steps(x)):
             return self.loop(x, state)
         h_0 = (state or self.initial_state(x.shape[0]))["h"]
-        gates_x = nn.functional.linear(x.transpose(0, 1), self.w_x, self.b_x)  # (T, B, 3H)
-        selected, limit = self._selection()
-        h, mask = dgru_sequence(gates_x, self.w_h, self.b_h, h_0, selected, limit)
-        return h.transpose(0, 1), {"h": h[-1], "update_mask": mask[-1].to(x.dtype)}
+        gate = self._gate(x.shape[0])
+        frames = x.transpose(0, 1)
+        if mixed:
+            h, mask = dgru_bfloat16(frames, self.w_x, self.w_h, self.b_x, self.b_h, h_0, gate)
+        else:
+            with torch.autocast("cpu", enabled=False):
+                gates_x = nn.functional.linear(frames.float(), self.w_x, self.b_x)  # (T, B, 3H)
+                h, mask = dgru_sequence(gates_x, self.w_h, self.b_h, h_0, gate)
+        return h.transpose(0, 1), {"h": h[-1], "update_mask": mask[-1].to(h.dtype)}
 
-    def _selection(self) -> tuple[int, Tensor | None]:
-        """Return A and the per-unit limit (H,) that the native steps need."""
-        if isinstance(self.controller, Threshold):
-            return self.hidden_size, self.controller.limit()
+    def _gate(self, batch: int) -> Gate:
+        """Return what the native steps need to know of the controller."""
         if isinstance(self.controller, TopA):
-            return self.controller.selected(self.hidden_size), None
-        return self.hidden_size, None
+            return Gate(self.controller.selected(batch, self.hidden_size), None)
+        everyone = torch.full((batch,), self.hidden_size, dtype=torch.int32)
+        if isinstance(self.controller, Threshold):
+            return Gate(everyone, self.controller.limit())
+        return Gate(everyone, None)
 
 
 def from_torch_gru(gru: nn.GRU, controller: TopA | Threshold | Everyone | None = None) -> DGRU:

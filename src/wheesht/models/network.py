@@ -107,8 +107,8 @@ class Network(nn.Module):
         found = {name.replace(".controller.", "."): tensor for name, tensor in named.items()}
         return {name: found[name].detach() for name in self.spec.tensor_shapes()}
 
-    def set_update_percent(self, update_percent: float) -> None:
-        """Set P of every top-A layer, in percent, above 0 and at most 100."""
+    def set_update_percent(self, update_percent: float | Tensor) -> None:
+        """Set P of every top-A layer, in percent, above 0 and at most 100; (B,) one per row."""
         for module in self.modules():
             if isinstance(module, TopA):
                 module.update_percent = update_percent

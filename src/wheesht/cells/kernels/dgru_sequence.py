@@ -4,7 +4,7 @@ The backward pass is written out instead of recorded, so that the weight gradien
 are one matrix product. Its slow twin is the step in a loop (`wheesht.cells.base.Cell.loop`).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,13 +12,25 @@ from torch import Tensor
 from wheesht.cells.kernels._steps import Sequence
 
 
+class Gate(NamedTuple):
+    """Which units a step updates.
+
+    `selected` (B,) int32 is A of each row of the batch, 1 to H; `limit` (H,), when given, decides
+    instead: the units whose pre-activation of z is above it.
+    """
+
+    selected: Tensor
+    limit: Tensor | None
+
+
 def has_native_steps(x: Tensor) -> bool:
-    """Tell whether the native steps cover this tensor: float32 in main memory."""
-    return x.dtype == torch.float32 and x.device.type == "cpu"
+    """Tell whether the native steps cover this tensor: float32, or autocast, in main memory."""
+    single = x.dtype == torch.float32 or torch.is_autocast_enabled("cpu")
+    return single and x.device.type == "cpu"
 
 
 def dgru_sequence(
-    gates_x: Tensor, w_h: Tensor, b_h: Tensor, h_0: Tensor, selected: int, limit: Tensor | None
+    gates_x: Tensor, w_h: Tensor, b_h: Tensor, h_0: Tensor, gate: Gate
 ) -> tuple[Tensor, Tensor]:
     """Run a D-GRU whose input products are already made.
 
@@ -29,17 +41,14 @@ def dgru_sequence(
     w_h : Tensor, shape (3H, H)
     b_h : Tensor, shape (3H,)
     h_0 : Tensor, shape (B, H)
-    selected : int
-        A: units updated per step and row; ignored when `limit` is given.
-    limit : Tensor, shape (H,), or None
-        Threshold on the pre-activation of z.
+    gate : Gate
 
     Returns
     -------
     h : Tensor, shape (T, B, H)
     update_mask : Tensor of uint8, shape (T, B, H)
     """
-    return _DGRUSequence.apply(gates_x, w_h, b_h, h_0, selected, limit)
+    return _DGRUSequence.apply(gates_x, w_h, b_h, h_0, gate)
 
 
 class _DGRUSequence(torch.autograd.Function):
@@ -50,8 +59,7 @@ class _DGRUSequence(torch.autograd.Function):
         w_h: Tensor,
         b_h: Tensor,
         h_0: Tensor,
-        selected: int,
-        limit: Tensor | None,
+        gate: Gate,
     ) -> tuple[Tensor, Tensor]:
         steps, batch, rows = gates_x.shape
         hidden = rows // 3
@@ -61,7 +69,7 @@ class _DGRUSequence(torch.autograd.Function):
         gates_h = gates_x.new_empty(batch, rows)
         saved = gates_x.new_empty(steps, batch, 4 * hidden)
         mask = torch.empty(steps, batch, hidden, dtype=torch.uint8)
-        sequence = Sequence(gates_x.detach(), gates_h, h, saved, mask, selected, limit)
+        sequence = Sequence(gates_x.detach(), gates_h, h, saved, mask, *gate)
         w_transposed = w_h.detach().t().contiguous()  # (H, 3H): faster than a transposed view
         bias = b_h.detach()
         for t, h_t in enumerate(h.unbind(0)[:-1]):
@@ -87,4 +95,4 @@ class _DGRUSequence(torch.autograd.Function):
             carry.addmm_(per_step[t], w_h)
         flat = grad_gates_h.view(-1, 3 * hidden)
         grad_w_h = flat.t() @ h[:-1].reshape(-1, hidden)
-        return grad_gates_x, grad_w_h, flat.sum(0), carry, None, None
+        return grad_gates_x, grad_w_h, flat.sum(0), carry, None
