@@ -5,6 +5,8 @@ import numpy as np
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import (
     GRU,
+    AnyMask,
+    DeepFilter,
     Features,
     FrontEnd,
     Linear,
@@ -21,14 +23,21 @@ def gru_host(
     activation: str = "prelu",
     n_bins: int | None = None,
     first_bin: int = 1,
+    filter_order: int = 0,
 ) -> ModelSpec:
-    """The GRU host in any size: features, linear, one GRU per entry of `hidden`, linear."""
+    """The GRU host in any size: features, linear, one GRU per entry of `hidden`, linear.
+
+    With a `filter_order` a deep filter on three fifths of its bins is its head.
+    """
     n_bins = n_fft // 2 if n_bins is None else n_bins
+    mask: AnyMask = Mask(first_bin, n_bins)
+    if filter_order:
+        mask = DeepFilter(first_bin, n_bins, max(1, 3 * n_bins // 5), filter_order)
     widths = (hidden[0], *hidden)
     layers = [Linear("fc_in", n_bins, hidden[0], activation)]  # type: ignore[arg-type]
     for i, size in enumerate(hidden):
         layers.append(GRU(f"gru{i + 1}", widths[i], size, gate))  # type: ignore[arg-type]
-    layers.append(Linear("fc_out", hidden[-1], n_bins, "sigmoid"))
+    layers.append(Linear("fc_out", hidden[-1], mask.output_size, mask.activation))
     dial = UpdatePercent(50.0, 1.0) if gate == "top_a" else UpdatePercent(100.0, 100.0)
     return ModelSpec(
         name="random",
@@ -37,7 +46,7 @@ def gru_host(
         front_end=FrontEnd(n_fft, n_fft // 2, n_fft),
         features=Features(first_bin, n_bins, 1e-8),
         layers=tuple(layers),
-        mask=Mask(first_bin, n_bins),
+        mask=mask,
         update_percent=dial,
         provenance={"data": ["none"], "seed": 0},
     )

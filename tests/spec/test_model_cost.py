@@ -113,6 +113,22 @@ def test_state_is_hidden_units_and_two_half_windows(n_fft):
     assert state_bytes(gru_host((7, 33), n_fft=n_fft)) == 4 * (7 + 33 + n_fft)
 
 
+@pytest.mark.parametrize("order, past", [(1, 0), (5, 4)])
+def test_a_filter_costs_four_macs_per_coefficient_and_keeps_its_past(order, past):
+    plain, spec = gru_host((7,)), gru_host((7,), filter_order=order)  # 96 bins
+    cost, more = model_cost(plain), model_cost(spec)
+    rows = 2 * order * 96  # of the last layer
+    per_second = rows * 7 + 4 * order * 96
+    assert more.strict.other - cost.strict.other == 100 * per_second
+    assert more.paper.other - cost.paper.other == 101 * per_second
+    assert (more.strict.recurrent, more.paper.recurrent) == (
+        cost.strict.recurrent,
+        cost.paper.recurrent,
+    )
+    assert more.params - cost.params == rows * 8
+    assert more.state_bytes - cost.state_bytes == 4 * 2 * past * 96
+
+
 @pytest.mark.parametrize("percent", [0, 0.5, 100.1, float("nan")])
 def test_a_dial_outside_the_models_range_has_no_cost(percent):
     with pytest.raises(ParameterError, match="update_percent: got .* needs 1 to 100"):

@@ -202,7 +202,10 @@ def _check_values(name: str, array: np.ndarray) -> None:
 
 
 def _check_sums(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
-    """Refuse a model whose sums could overflow float32; |samples| are at most `MAX_SAMPLE`."""
+    """Refuse a model whose sums could overflow float32; |samples| are at most `MAX_SAMPLE`.
+
+    Behind the last layer nothing can: gains are at most 1, coefficients `MAX_COEFFICIENT`.
+    """
     loudest = 2 * math.log(MAX_SAMPLE * spec.front_end.n_fft)  # bound on the log power
     log_power = max(loudest, abs(math.log(spec.features.floor)))
     mean, scale = (float(np.max(np.abs(tensors[f"features.{t}"]))) for t in ("mean", "scale"))

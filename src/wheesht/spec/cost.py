@@ -1,7 +1,8 @@
 """What a model costs, from its spec alone: parameters, bytes, MACs.
 
-A MAC is one multiplication and one addition of a matrix product; biases, activations, features
-and the Fourier transform are not counted. `macs_per_hop` is what the engine's counter must show.
+A MAC is one multiplication and one addition of a matrix product or of a deep filter; biases,
+activations, features, gains and the Fourier transform are not counted. `macs_per_hop` is what the
+engine's counter must show.
 """
 
 import math
@@ -9,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wheesht.errors import ParameterError
-from wheesht.spec.model_spec import GRU, Layer, ModelSpec, selected_units
+from wheesht.spec.model_spec import GRU, DeepFilter, Layer, ModelSpec, selected_units
 
 FLOAT_BYTES = 4  # every tensor and state is float32
 # Element-wise operations per unit and step that the D-GRU paper's table counts as MACs: 6 biases,
@@ -18,6 +19,7 @@ PAPER_EXTRAS = 13
 # Frames in one second beyond the hops, by host: the table's GRU row counts a centred transform
 # (16000 / 160 + 1 frames), its other rows do not.
 PAPER_EXTRA_FRAMES = {"gru": 1}
+MACS_OF_COMPLEX_PRODUCT = 4
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Cost:
 
     `params` counts trained parameters; `weight_bytes` all tensors, feature normalisation
     included; `state_bytes` what one stream carries from hop to hop: hidden states, the last hop
-    of input and the open half of the overlap-add. `strict` counts matrix products only, `paper`
-    follows the table of the D-GRU paper (`paper_macs`).
+    of input, the open half of the overlap-add and the past frames of a deep filter. `strict`
+    counts what is executed, `paper` follows the table of the D-GRU paper (`paper_macs`).
     """
 
     update_percent: float
@@ -92,11 +94,21 @@ def state_bytes(spec: ModelSpec) -> int:
     front = spec.front_end
     overlap = front.win_length - front.hop_length
     units = sum(layer.hidden_size for layer in spec.recurrent_layers)
-    return FLOAT_BYTES * (units + 2 * overlap)
+    past = 0
+    if isinstance(spec.mask, DeepFilter):
+        past = 2 * (spec.mask.order - 1) * spec.mask.filter_bins
+    return FLOAT_BYTES * (units + 2 * overlap + past)
+
+
+def filter_macs(spec: ModelSpec) -> int:
+    """Return the MACs of a deep filter for one hop, 0 without one (C6 of docs/equations.md)."""
+    if not isinstance(spec.mask, DeepFilter):
+        return 0
+    return MACS_OF_COMPLEX_PRODUCT * spec.mask.order * spec.mask.filter_bins
 
 
 def macs_per_hop(spec: ModelSpec, update_percent: float) -> list[int]:
-    """Return the MACs of each layer for one hop, layers in order.
+    """Return the MACs of each layer for one hop, layers in order; a deep filter's in the last.
 
     Parameters
     ----------
@@ -107,10 +119,12 @@ def macs_per_hop(spec: ModelSpec, update_percent: float) -> list[int]:
 
     Notes
     -----
-    Equations C1 and C2 of docs/equations.md. The cost of a ``threshold`` gate depends on the
+    Equations C1, C2 and C6 of docs/equations.md. The cost of a ``threshold`` gate depends on the
     signal; what is returned for it is the worst hop, in which every unit is updated.
     """
-    return [_layer_macs(layer, update_percent) for layer in spec.layers]
+    macs = [_layer_macs(layer, update_percent) for layer in spec.layers]
+    macs[-1] += filter_macs(spec)
+    return macs
 
 
 def strict_macs(spec: ModelSpec, update_percent: float) -> MacSplit:
@@ -132,11 +146,12 @@ def paper_macs(spec: ModelSpec, update_percent: float) -> MacSplit:
     Notes
     -----
     Equations C3 and C4 of docs/equations.md: a GRU step is 3H(I + H) + 13H, all of it scaled by
-    (1 + 2P/100) / 3; linear layers without bias. D-GRU paper (arXiv 2408.12425), table 1; the
-    convention is not stated there, it is what reproduces the table. For comparison with
-    published numbers, *not* what is executed: see `strict_macs`.
+    (1 + 2P/100) / 3; linear layers without bias; a deep filter as in C6. D-GRU paper (arXiv
+    2408.12425), table 1; the convention is not stated there, it is what reproduces the table. For
+    comparison with published numbers, *not* what is executed: see `strict_macs`.
     """
     per_step = [_layer_paper_macs(layer, update_percent) for layer in spec.layers]
+    per_step[-1] += filter_macs(spec)
     steps = spec.frames_per_second + PAPER_EXTRA_FRAMES.get(spec.host, 0)
     return _split(spec, per_step, steps)
 

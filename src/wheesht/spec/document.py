@@ -1,8 +1,8 @@
 """From a parsed JSON document to frozen dataclasses, every field checked and named.
 
 The type hints of the dataclasses are the schema: ``int``, ``float``, ``str``, ``Literal`` of
-strings, other dataclasses, a union of dataclasses told apart by their ``type`` field, a tuple of
-one kind, and ``dict`` for free JSON.
+strings, other dataclasses, a union of dataclasses told apart by their field ``type`` or ``kind``,
+a tuple of one kind, and ``dict`` for free JSON.
 """
 
 import math
@@ -137,10 +137,15 @@ def _convert(hint: Any, value: object, path: str) -> Any:
 
 def _build_variant(variants: tuple[type, ...], value: object, path: str) -> Any:
     require(isinstance(value, dict), path, value, "an object")
-    kinds = {typing.get_args(typing.get_type_hints(v)["type"])[0]: v for v in variants}
-    kind = typing.cast(dict[str, object], value).get("type")
+    hints = [typing.get_type_hints(variant) for variant in variants]
+    tag = "type" if "type" in hints[0] else "kind"
+    kinds = {typing.get_args(h[tag])[0]: v for h, v in zip(hints, variants, strict=True)}
+    document = typing.cast(dict[str, object], value)
+    if tag not in document:
+        raise SpecError(f"{path}.{tag}: missing")
+    kind = document[tag]
     known = isinstance(kind, str) and kind in kinds
-    require(known, f"{path}.type", kind, f"one of {', '.join(kinds)}")
+    require(known, f"{path}.{tag}", kind, f"one of {', '.join(kinds)}")
     return build(kinds[str(kind)], value, path)
 
 

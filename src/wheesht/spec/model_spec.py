@@ -13,18 +13,22 @@ from typing import Any, Literal, Self
 
 from wheesht.spec.document import build, check_json, require
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # what is written; every version from 1 on is read
 MAX_WIDTH = 4096  # units or features of one layer; a guard against absurd allocations
 MAX_LAYERS = 64
+MAX_FILTER_ORDER = 8  # frames; at hops of 10 to 16 ms more reach beyond what speech correlates
 FFT_SIZES = (320, 512)  # what the engine's FFT factorises and the tests cover
 MAX_SAMPLE = 1e6  # a stream limits samples to this size (full scale 1), so powers fit float32
+# Largest size of a filter coefficient's real and imaginary part, to which streams limit it. Those
+# of trained models are near 1; behind the limit no model and no input can overflow the spectrum.
+MAX_COEFFICIENT = 100.0
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 def _require_version(version: object) -> None:
-    same = version == FORMAT_VERSION and not isinstance(version, bool)
-    needed = f"{FORMAT_VERSION}; a newer wheesht may be needed"
-    require(same, "format_version", version, needed)
+    known = version in range(1, FORMAT_VERSION + 1) and not isinstance(version, bool)
+    needed = f"1 to {FORMAT_VERSION}; a newer wheesht may be needed"
+    require(known, "format_version", version, needed)
 
 
 def _require_width(where: str, value: int) -> None:
@@ -170,6 +174,53 @@ class Mask:
         require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
         _require_width("n_bins", self.n_bins)
 
+    @property
+    def output_size(self) -> int:
+        """What the last layer gives: one factor per bin."""
+        return self.n_bins
+
+    @property
+    def activation(self) -> Literal["sigmoid"]:
+        """Activation of the last layer."""
+        return "sigmoid"
+
+
+@dataclass(frozen=True)
+class DeepFilter:
+    """Gains as of a `Mask`, plus a complex filter over frames on the lowest of its bins.
+
+    The last layer is linear without activation. Its first `n_bins` outputs give the gains by a
+    sigmoid; the others are the real and imaginary parts of `order` coefficients for each of the
+    `filter_bins` bins from `first_bin` on, laid out (order, 2, filter_bins). Coefficient k
+    multiplies the noisy spectrum k frames ago, and the products are added to the gained spectrum
+    (equation M5 of docs/equations.md).
+    """
+
+    first_bin: int
+    n_bins: int
+    filter_bins: int
+    order: int
+    kind: Literal["deep_filter"] = "deep_filter"
+
+    def __post_init__(self) -> None:
+        require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
+        _require_width("n_bins", self.n_bins)
+        limit = f"1 to {MAX_FILTER_ORDER} frames"
+        require(1 <= self.order <= MAX_FILTER_ORDER, "order", self.order, limit)
+        most = min(self.n_bins, (MAX_WIDTH - self.n_bins) // (2 * self.order))
+        needed = f"1 to {most} (n_bins, and n_bins + 2 order filter_bins at most {MAX_WIDTH})"
+        require(1 <= self.filter_bins <= most, "filter_bins", self.filter_bins, needed)
+
+    @property
+    def output_size(self) -> int:
+        """What the last layer gives: gains, then real and imaginary parts of coefficients."""
+        return self.n_bins + 2 * self.order * self.filter_bins
+
+    @property
+    def activation(self) -> Literal["none"]:
+        """Activation of the last layer."""
+        return "none"
+
 
 @dataclass(frozen=True)
 class UpdatePercent:
@@ -191,6 +242,7 @@ class UpdatePercent:
 
 
 Layer = Linear | GRU
+AnyMask = Mask | DeepFilter
 
 
 @dataclass(frozen=True)
@@ -207,7 +259,7 @@ class ModelSpec:
     front_end: FrontEnd
     features: Features
     layers: tuple[Layer, ...]
-    mask: Mask
+    mask: AnyMask
     update_percent: UpdatePercent
     lookahead: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -215,6 +267,9 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         _require_version(self.format_version)
+        if isinstance(self.mask, DeepFilter):
+            needed = "2 or more, for a deep_filter"
+            require(self.format_version >= 2, "format_version", self.format_version, needed)
         _require_name("name", self.name)
         _require_name("host", self.host)
         require(self.sample_rate == 16000, "sample_rate", self.sample_rate, "16000 Hz")
@@ -244,9 +299,11 @@ class ModelSpec:
         needed = "a linear layer, whose output is the mask"
         require(isinstance(last, Linear), f"{where}.type", last.type, needed)
         if isinstance(last, Linear):
-            needed = "sigmoid in the last layer, whose output is the mask"
-            require(last.activation == "sigmoid", f"{where}.activation", last.activation, needed)
-        require(width == self.mask.n_bins, "mask.n_bins", self.mask.n_bins, f"{width}")
+            needed = f"{self.mask.activation} in the last layer, whose output is the mask"
+            fits = last.activation == self.mask.activation
+            require(fits, f"{where}.activation", last.activation, needed)
+        needed = f"{self.mask.output_size}, what a mask of kind {self.mask.kind} takes"
+        require(width == self.mask.output_size, f"{where}.output_size", width, needed)
 
     def _require_names(self) -> None:
         taken = {"features"}
