@@ -113,15 +113,36 @@ def transform(samples, sign):
     return [sum(s * turn[f * i % n] for i, s in enumerate(samples)) for f in range(n)]
 
 
-def stream(rng):
-    """A whole small model: STFT, features, PReLU layer, D-GRU, sigmoid layer, overlap-add.
+def add_filtered(spectrum, past, outputs, order, first, count, share):
+    """Add to bins `first` to `first + count - 1` what a deep filter makes of the last frames.
 
-    Its features and its mask start above bin 1 and end below the last bin, the dial is at 60 and
-    the gain floor at 0.1, so that every rule about edges is used.
+    `past` holds spectra, the present one first; `outputs` its coefficients, tap by tap the real
+    parts of all bins and then the imaginary ones.
+    """
+
+    def limited(value):
+        return max(-100.0, min(100.0, value))
+
+    for tap in range(min(order, len(past))):
+        for b in range(count):
+            re = limited(outputs[2 * tap * count + b])
+            im = limited(outputs[(2 * tap + 1) * count + b])
+            added = share * complex(re, im) * past[tap][first + b]
+            spectrum[first + b] += added
+            spectrum[-(first + b)] += added.conjugate()  # the upper half mirrors the lower
+
+
+def stream(rng, filter_bins=0, order=0):
+    """A whole small model: STFT, features, PReLU layer, D-GRU, last layer, overlap-add.
+
+    The last layer is a mask, or with `order` gains and a deep filter. Its features and its mask
+    start above bin 1 and end below the last bin, the dial is at 60 and the gain floor at 0.1, so
+    that every rule about edges is used.
     """
     window_length, hop, hops = 320, 160, 6
     first_bin, bins, mask_first, mask_bins, hidden, units, chosen = 2, 9, 3, 6, 4, 5, 3
     floor, min_gain = 1e-6, 0.1
+    outputs = mask_bins + 2 * order * filter_bins
     t = {
         "features.mean": uniform(rng, bins, low=-4.0, high=-2.0),
         "features.scale": uniform(rng, bins, low=0.2, high=0.5),
@@ -132,9 +153,11 @@ def stream(rng):
         "gru1.w_h": uniform(rng, 3 * units, units),
         "gru1.b_x": uniform(rng, 3 * units),
         "gru1.b_h": uniform(rng, 3 * units),
-        "fc_out.weight": uniform(rng, mask_bins, units, low=-3.0, high=3.0),
-        "fc_out.bias": uniform(rng, mask_bins),
+        "fc_out.weight": uniform(rng, outputs, units, low=-3.0, high=3.0),
+        "fc_out.bias": uniform(rng, outputs),
     }
+    if order:
+        t["fc_out.bias"][-1] = 150.0  # a coefficient beyond its limit
     t = {name: as_float32(values) for name, values in t.items()}
     weights = [t[f"gru1.{name}"] for name in ("w_x", "w_h", "b_x", "b_h")]
     x = uniform(rng, hops * hop, low=-0.5, high=0.5)
@@ -143,7 +166,7 @@ def stream(rng):
     window = [math.sin(math.pi * n / window_length) for n in range(window_length)]
 
     previous, overlap, h = [0.0] * hop, [0.0] * hop, [0.0] * units
-    y, masks, update_masks, states = [], [], [], []
+    y, masks, update_masks, states, past = [], [], [], [], []
     for start in range(0, hops * hop, hop):
         frame = [s * w for s, w in zip(previous + heard[start : start + hop], window, strict=True)]
         previous = heard[start : start + hop]
@@ -158,10 +181,14 @@ def stream(rng):
         inner = [s if s > 0 else t["fc_in.slope"][0] * s for s in sums]
         h, update_mask = gru_step(inner, h, weights, lambda z: largest(z, chosen))
         sums = [row_sum(w, h, b) for w, b in zip(t["fc_out.weight"], t["fc_out.bias"], strict=True)]
-        mask = [max(sig(s), min_gain) for s in sums]
+        mask = [max(sig(s), min_gain) for s in sums[:mask_bins]]
+        past = [list(spectrum), *past]
         for f in range(window_length):
             folded = min(f, window_length - f)  # the upper half mirrors the lower
             spectrum[f] *= mask[min(max(folded - mask_first, 0), mask_bins - 1)]
+        add_filtered(
+            spectrum, past, sums[mask_bins:], order, mask_first, filter_bins, 1.0 - min_gain
+        )
         back = [
             v.real / window_length * w for v, w in zip(transform(spectrum, 1), window, strict=True)
         ]
@@ -185,7 +212,17 @@ def transforms(rng):
     return out
 
 
-CASES = {"gru_steps": gru_sequences, "stream": stream, "transform": transforms}
+def deep_filter(rng):
+    """The same model with a filter over three frames on four of its six bins."""
+    return stream(rng, filter_bins=4, order=3)
+
+
+CASES = {
+    "gru_steps": gru_sequences,
+    "stream": stream,
+    "deep_filter": deep_filter,
+    "transform": transforms,
+}
 
 
 def make(folder):

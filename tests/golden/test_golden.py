@@ -14,6 +14,7 @@ from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import (
     GRU,
+    DeepFilter,
     Features,
     FrontEnd,
     Linear,
@@ -23,7 +24,7 @@ from wheesht.spec.model_spec import (
 )
 
 FOLDER = Path(__file__).parent
-NAMES = ["gru_steps", "stream", "transform"]
+NAMES = ["deep_filter", "gru_steps", "stream", "transform"]
 # float64 against plain loops: only the order of sums differs. Measured: states and masks 6e-16, a
 # transform of 512 terms 4e-14.
 STATE_TOLERANCE = 4e-15
@@ -91,9 +92,12 @@ def test_frames_match_the_definition_of_the_transform(size):
     assert np.max(np.abs(spectrum - want)) <= TRANSFORM_TOLERANCE
 
 
-def golden_stream():
-    """The judge set up as the golden stream, and the stored arrays."""
-    g = golden("stream")
+def golden_stream(name):
+    """The judge set up as one of the golden streams, and the stored arrays."""
+    g = golden(name)
+    mask = Mask(first_bin=3, n_bins=6)
+    if name == "deep_filter":
+        mask = DeepFilter(first_bin=3, n_bins=6, filter_bins=4, order=3)
     layers = (Linear("fc_in", 9, 4, "prelu"), GRU("gru1", 4, 5, "top_a"))
     spec = ModelSpec(
         name="golden",
@@ -101,16 +105,17 @@ def golden_stream():
         sample_rate=16000,
         front_end=FrontEnd(320, 160, 320),
         features=Features(first_bin=2, n_bins=9, floor=1e-6),
-        layers=(*layers, Linear("fc_out", 5, 6, "sigmoid")),
-        mask=Mask(first_bin=3, n_bins=6),
+        layers=(*layers, Linear("fc_out", 5, mask.output_size, mask.activation)),
+        mask=mask,
         update_percent=UpdatePercent(60.0, 1.0),
     )
     tensors = {name: g[name].astype(np.float32) for name in spec.tensor_shapes()}
     return ReferenceStream(Bundle(spec, tensors, "0" * 64), min_gain=0.1), g
 
 
-def test_whole_stream_matches_in_output_mask_choice_and_state():
-    stream, g = golden_stream()
+@pytest.mark.parametrize("name", ["stream", "deep_filter"])
+def test_whole_stream_matches_in_output_mask_choice_and_state(name):
+    stream, g = golden_stream(name)
     y = stream.process(g["x"])
     assert np.array_equal(stream.update_masks, g["update_mask"])
     assert np.max(np.abs(stream.masks - g["mask"])) <= STATE_TOLERANCE
@@ -120,6 +125,21 @@ def test_whole_stream_matches_in_output_mask_choice_and_state():
 
 
 def test_golden_stream_uses_the_gain_floor_and_the_edges():
-    _, g = golden_stream()
+    _, g = golden_stream("stream")
     assert np.any(g["mask"] == 0.1) and np.any(g["mask"] > 0.5)
     assert np.count_nonzero(~np.isfinite(g["x"])) == 2
+
+
+def test_golden_filter_uses_its_limit_and_changes_the_output():
+    stream, g = golden_stream("deep_filter")
+    stream.process(g["x"])
+    largest = np.abs([stream.coefficients.real, stream.coefficients.imag]).max(axis=(1, 2, 3))
+    assert largest[1] == 90.0 and largest[0] < 50.0  # 100 (1 - 0.1); only one part is at its limit
+    masked, _ = golden_stream("deep_filter")
+    masked.min_gain = 1.0
+    assert np.max(np.abs(masked.process(g["x"])[160:] - stream_input(g)[:-160])) < 1e-9
+
+
+def stream_input(g):
+    """What a golden stream hears, without what is not finite or too large."""
+    return np.clip(np.where(np.isfinite(g["x"]), g["x"], 0.0), -1e6, 1e6)

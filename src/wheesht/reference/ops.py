@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wheesht.spec.model_spec import MAX_SAMPLE
+from wheesht.spec.model_spec import MAX_COEFFICIENT, MAX_SAMPLE, AnyMask, DeepFilter
 
 
 def sanitise(samples: np.ndarray) -> np.ndarray:
@@ -142,6 +142,29 @@ def gru_update(
     new = h.copy()
     new[chosen] = z * c + (1.0 - z) * h[chosen]
     return new
+
+
+def split_head(output: np.ndarray, mask: AnyMask) -> tuple[np.ndarray, np.ndarray]:
+    """Turn the last layer's output into gains and filter coefficients (M1, M5).
+
+    Parameters
+    ----------
+    output : ndarray, shape (mask.output_size,)
+        Of the last layer, its activation applied.
+    mask : Mask or DeepFilter
+        What the output stands for.
+
+    Returns
+    -------
+    gains : ndarray, shape (n_bins,), 0 to 1
+    coefficients : ndarray, complex, shape (order, filter_bins)
+        Both parts limited to +-`MAX_COEFFICIENT`; of a `Mask`, shape (0, 0).
+    """
+    if not isinstance(mask, DeepFilter):
+        return output, np.zeros((0, 0), complex)
+    parts = np.clip(output[mask.n_bins :], -MAX_COEFFICIENT, MAX_COEFFICIENT)
+    parts = parts.reshape(mask.order, 2, mask.filter_bins)
+    return sigmoid(output[: mask.n_bins]), parts[:, 0] + 1j * parts[:, 1]
 
 
 def spread_mask(mask: np.ndarray, first_bin: int, n_bins: int) -> np.ndarray:

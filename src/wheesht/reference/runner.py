@@ -10,7 +10,7 @@ from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError, ShapeError
 from wheesht.reference import ops
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU, Linear, selected_units
+from wheesht.spec.model_spec import GRU, DeepFilter, Linear, selected_units
 
 
 class ReferenceStream:
@@ -24,7 +24,8 @@ class ReferenceStream:
         The dial P, within the range of the spec; its default when left out. May be changed
         between hops through the attribute of the same name.
     min_gain : float
-        Smallest mask value, 0 to 1, linear (attenuation limit). May be changed like P.
+        Smallest mask value, 0 to 1, linear (attenuation limit). A deep filter is weakened with
+        it; 1 passes the input through. May be changed like P.
 
     Raises
     ------
@@ -75,8 +76,10 @@ class ReferenceStream:
         self._states = {la.name: np.zeros(la.hidden_size) for la in self.spec.recurrent_layers}
         self._last_hop = np.zeros(hop)
         self._overlap = np.zeros(hop)
+        self._past: list[np.ndarray] = []  # noisy spectra of earlier frames, the last one first
         self._update_masks: list[np.ndarray] = []
         self._masks: list[np.ndarray] = []
+        self._coefficients: list[np.ndarray] = []
         self._executed_macs = [0] * len(self.spec.layers)
 
     def clone(self) -> Self:
@@ -85,6 +88,7 @@ class ReferenceStream:
         twin._states = dict(self._states)  # arrays are replaced, never written to
         twin._update_masks = list(self._update_masks)
         twin._masks = list(self._masks)
+        twin._coefficients = list(self._coefficients)
         twin._executed_macs = list(self._executed_macs)
         return twin
 
@@ -102,6 +106,17 @@ class ReferenceStream:
     def masks(self) -> np.ndarray:
         """Mask of the model per hop since the last reset, (hops, mask bins), `min_gain` applied."""
         return np.reshape(self._masks, (self.hops, self.spec.mask.n_bins))
+
+    @property
+    def coefficients(self) -> np.ndarray:
+        """Coefficients of a deep filter per hop since the last reset, weakened by `min_gain`.
+
+        Complex, (hops, order, filter_bins); (hops, 0, 0) for a model without one.
+        """
+        shape = (0, 0)
+        if isinstance(self.spec.mask, DeepFilter):
+            shape = (self.spec.mask.order, self.spec.mask.filter_bins)
+        return np.reshape(np.array(self._coefficients, dtype=complex), (self.hops, *shape))
 
     @property
     def update_masks(self) -> np.ndarray:
@@ -167,13 +182,29 @@ class ReferenceStream:
         hop, n_bins = self.spec.front_end.hop_length, self.spec.front_end.n_bins
         this_hop = ops.sanitise(x)
         spectrum = np.fft.rfft(np.concatenate([self._last_hop, this_hop]) * self._window)
-        mask = np.maximum(self._model(spectrum, given), self.min_gain)
-        factors = ops.spread_mask(mask, self.spec.mask.first_bin, n_bins)
-        frame = np.fft.irfft(spectrum * factors, n=2 * hop) * self._window
+        gains, coefficients = ops.split_head(self._model(spectrum, given), self.spec.mask)
+        mask = np.maximum(gains, self.min_gain)
+        enhanced = spectrum * ops.spread_mask(mask, self.spec.mask.first_bin, n_bins)
+        coefficients = coefficients * (1.0 - self.min_gain)
+        self._add_filtered(enhanced, spectrum, coefficients)
+        frame = np.fft.irfft(enhanced, n=2 * hop) * self._window
         finished = self._overlap + frame[:hop]
         self._last_hop, self._overlap = this_hop, frame[hop:]
         self._masks.append(mask)
+        self._coefficients.append(coefficients)
         return finished
+
+    def _add_filtered(
+        self, enhanced: np.ndarray, spectrum: np.ndarray, coefficients: np.ndarray
+    ) -> None:
+        """Add what the deep filter makes of this and the last spectra to `enhanced` (M5)."""
+        if not isinstance(self.spec.mask, DeepFilter):
+            return
+        first, count = self.spec.mask.first_bin, self.spec.mask.filter_bins
+        self._past = [spectrum, *self._past][: self.spec.mask.order]
+        for c, past in zip(coefficients, self._past, strict=False):  # fewer at the start
+            enhanced[first : first + count] += c * past[first : first + count]
+        self._executed_macs[-1] += 4 * coefficients.size  # real ones of the complex products
 
     def _model(self, spectrum: np.ndarray, given: np.ndarray | None) -> np.ndarray:
         """From a spectrum to the mask: features, then every layer in order."""
