@@ -17,7 +17,8 @@ MakeBundle = Callable[..., Path]
 def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> MakeBundle:
     """Write a bundle of the GRU host; keywords of `gru_host`, `seed`, and `mask_bias`.
 
-    With a `mask_bias` of +-SATURATED the mask is 1 or 0 everywhere, whatever the input.
+    With a `mask_bias` of +-SATURATED the mask is 1 or 0 everywhere, whatever the input; a deep
+    filter then does nothing.
     """
     folder = tmp_path_factory.mktemp("bundles")
 
@@ -26,7 +27,8 @@ def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> MakeBundle:
         tensors = random_tensors(spec, seed)
         if mask_bias is not None:
             tensors["fc_out.weight"][:] = 0.0
-            tensors["fc_out.bias"][:] = mask_bias
+            tensors["fc_out.bias"][:] = 0.0
+            tensors["fc_out.bias"][: spec.mask.n_bins] = mask_bias
         path = folder / f"{len(list(folder.iterdir()))}.safetensors"
         write_bundle(path, spec, tensors)
         return path

@@ -17,6 +17,14 @@
  *  - unit blocks: per unit its reset row and its candidate row, interleaved: element (gate, col)
  *    of unit j is at [j][col / L][gate][col % L], gate 0 = reset, 1 = candidate. A unit is one
  *    contiguous run of memory, and a unit that is not updated costs no memory traffic.
+ *
+ *  The output of the last layer. Without a deep filter: the mask, one gain per mask bin. With one:
+ *  first the gains before their sigmoid, then the coefficients, laid out
+ *  [tap 0..filter_order-1][real, imaginary][bin 0..filter_bins-1]. With gains g, coefficients C,
+ *  noisy spectra Y and the smallest mask value m, the enhanced spectrum of frame t is
+ *      max(g, m) Y[t] + (1 - m) sum over taps k of C[k] Y[t - k],
+ *  the sum on filter_bins bins from mask_first_bin on. Frames before the first are zero. Both
+ *  parts of a coefficient are limited to +-100.
  */
 #ifndef WHEESHT_H
 #define WHEESHT_H
@@ -32,14 +40,17 @@ extern "C" {
 #define WH_PANEL_ROWS 8    /* rows per panel */
 #define WH_MAX_WIDTH 4096  /* largest input_size and output_size of a layer */
 #define WH_MAX_LAYERS 64
+#define WH_MAX_FILTER_ORDER 8 /* frames that a deep filter reaches over */
 
 typedef enum {
     WH_OK = 0,
     WH_ERR_NULL,      /* a required pointer is NULL */
     WH_ERR_FRONT_END, /* win_length, hop_length, n_fft: not 320/160/320 or 512/256/512 */
     WH_ERR_FEATURES,  /* bins outside the spectrum, or floor outside 1e-20..1 */
-    WH_ERR_MASK,      /* bins outside the spectrum, or not the width of the last layer */
-    WH_ERR_LAYER,     /* kind, sizes, activation or gate of a layer; or the last is no sigmoid */
+    WH_ERR_MASK,      /* bins outside the spectrum, or not what the last layer gives */
+    WH_ERR_FILTER,    /* filter_bins outside 1..mask_bins or filter_order outside 1..8; not both 0 */
+    WH_ERR_LAYER,     /* kind, sizes, activation or gate of a layer; or the last is not what the
+                       * mask needs: linear, with WH_SIGMOID, or WH_NONE before a deep filter */
     WH_ERR_MEMORY,    /* the memory given is smaller than wh_stream_bytes() */
     WH_ERR_RANGE,     /* a setting is outside its range */
     WH_ERR_ISA        /* unknown instruction set, or not usable on this CPU */
@@ -91,7 +102,9 @@ typedef struct {
     const float *scale;     /* (layers[0].input_size,) */
 
     int32_t mask_first_bin; /* first bin that the mask covers; bins outside take the nearest one */
-    int32_t mask_bins;      /* output_size of the last layer, which is linear with WH_SIGMOID */
+    int32_t mask_bins;      /* gains that the last layer gives */
+    int32_t filter_bins;    /* bins of a deep filter, 1..mask_bins; 0: there is none */
+    int32_t filter_order;   /* frames that it reaches over, 1..WH_MAX_FILTER_ORDER; 0: none */
 
     int32_t n_layers;       /* 1..WH_MAX_LAYERS */
     const wh_layer *layers;
@@ -157,7 +170,8 @@ wh_status wh_stream_process_given(wh_stream *s, const float *in, const uint8_t *
  *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE. Real-time safe. */
 wh_status wh_stream_set_update_percent(wh_stream *s, double percent);
 
-/** Set the smallest mask value, 0..1 (linear): limits the attenuation. Real-time safe.
+/** Set the smallest mask value, 0..1 (linear): limits the attenuation. Real-time safe. A deep
+ *  filter is weakened with it; 1 passes the input through.
  *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE */
 wh_status wh_stream_set_min_gain(wh_stream *s, float gain);
 
@@ -180,7 +194,8 @@ wh_status wh_stream_set_clock(wh_stream *s, wh_clock clock);
 const char *wh_stream_isa(const wh_stream *s);
 /** Hops processed. */
 uint64_t wh_stream_hops(const wh_stream *s);
-/** Multiply-accumulates of matrix work that were executed, counted beside each product. */
+/** Multiply-accumulates of matrix work that were executed, counted beside each product; those of
+ *  a deep filter belong to the last layer. */
 uint64_t wh_stream_macs(const wh_stream *s, int32_t layer);
 /** Units updated, summed over hops; 0 for a linear layer. */
 uint64_t wh_stream_updated(const wh_stream *s, int32_t layer);
@@ -191,7 +206,7 @@ uint64_t wh_stream_total_ticks(const wh_stream *s);
 const float *wh_stream_hidden(const wh_stream *s, int32_t layer);
 /** Units that the last hop updated, one byte each, (H,); NULL for a linear layer. */
 const uint8_t *wh_stream_selected(const wh_stream *s, int32_t layer);
-/** Mask of the last hop as applied, (mask_bins,). */
+/** Mask of the last hop as applied, (mask_bins,): the gains, without a deep filter's part. */
 const float *wh_stream_mask(const wh_stream *s);
 /** Mean of the mask in the last hop over the bins of wh_stream_set_gain_band(), 0..1. */
 float wh_stream_band_gain(const wh_stream *s);

@@ -102,7 +102,7 @@ class Model {
 public:
     Model(int32_t win_length, int32_t hop_length, int32_t n_fft, Floats window, Floats twiddle,
           int32_t first_bin, float floor, Floats mean, Floats scale, int32_t mask_first_bin,
-          int32_t mask_bins)
+          int32_t mask_bins, int32_t filter_bins, int32_t filter_order)
     {
         if (win_length < 1 || n_fft < 1) check(WH_ERR_FRONT_END, "Model");
         need_size(window.size(), static_cast<size_t>(win_length), "window");
@@ -110,7 +110,8 @@ public:
         need_size(scale.size(), mean.size(), "scale");
         n_features_ = mean.size();
         description_ = wh_model{win_length, hop_length, n_fft, keep(window), keep(twiddle), first_bin,
-                        floor, keep(mean), keep(scale), mask_first_bin, mask_bins, 0, nullptr};
+                        floor, keep(mean), keep(scale), mask_first_bin, mask_bins, filter_bins,
+                        filter_order, 0, nullptr};
     }
 
     Model(const Model &) = delete;
@@ -359,11 +360,12 @@ static void bind_model(nb::module_ &m)
 {
     nb::class_<Model>(m, "Model", "A model description with copies of its packed arrays.")
         .def(nb::init<int32_t, int32_t, int32_t, Floats, Floats, int32_t, float, Floats, Floats,
-                      int32_t, int32_t>(),
+                      int32_t, int32_t, int32_t, int32_t>(),
              nb::arg("win_length"), nb::arg("hop_length"), nb::arg("n_fft"),
              nb::arg("window").noconvert(), nb::arg("twiddle").noconvert(), nb::arg("first_bin"),
              nb::arg("floor"), nb::arg("mean").noconvert(), nb::arg("scale").noconvert(),
-             nb::arg("mask_first_bin"), nb::arg("mask_bins"))
+             nb::arg("mask_first_bin"), nb::arg("mask_bins"), nb::arg("filter_bins") = 0,
+             nb::arg("filter_order") = 0)
         .def("add_linear", &Model::add_linear, nb::arg("input_size"), nb::arg("output_size"),
              nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"),
              nb::arg("slope") = 0.0f, "Append a fully connected layer; `weight` in panels.")

@@ -1,16 +1,22 @@
-/* One hop: analysis, features, layers, mask, synthesis; and what is reported about it. */
+/* One hop: analysis, features, layers, mask, filter, synthesis; and what is reported about it. */
 #include <string.h>
 
 #include "fft.h"
 #include "internal.h"
 
 static const float SAMPLE_LIMIT = 1e6f; /* keeps the power of a bin below 1e18 */
+static const float COEFFICIENT_LIMIT = 100.0f; /* of both parts: keeps what a filter adds finite */
+
+/* v within +-limit, finite whatever it is: a NaN fails the first comparison. */
+static float limited(float v, float limit)
+{
+    const float low = v > -limit ? v : -limit;
+    return low < limit ? low : limit;
+}
 
 static float safe_sample(float v)
 {
-    const float finite = v - v == 0.0f ? v : 0.0f; /* Inf - Inf and NaN - NaN are NaN */
-    const float low = finite > -SAMPLE_LIMIT ? finite : -SAMPLE_LIMIT;
-    return low < SAMPLE_LIMIT ? low : SAMPLE_LIMIT;
+    return limited(v - v == 0.0f ? v : 0.0f, SAMPLE_LIMIT); /* Inf - Inf and NaN - NaN are NaN */
 }
 
 /* Spectrum of [previous hop | this hop], windowed. */
@@ -64,10 +70,38 @@ static void spread_mask(wh_stream *s)
     const wh_model *m = s->model;
     const int32_t n_bins = m->n_fft / 2 + 1, n = m->mask_bins, first = m->mask_first_bin;
     float *mask = s->mask, *gain = s->work.gain;
+    if (m->filter_bins) s->kernels->f32_sigmoid(mask, n);
     for (int32_t k = 0; k < n; ++k) mask[k] = mask[k] > s->min_gain ? mask[k] : s->min_gain;
     for (int32_t k = 0; k < first; ++k) gain[k] = mask[0];
     memcpy(gain + first, mask, (size_t)n * sizeof *gain);
     for (int32_t k = first + n; k < n_bins; ++k) gain[k] = mask[n - 1];
+}
+
+/* What the deep filter adds to the masked spectrum, before the attenuation limit. */
+static void deep_filter(wh_stream *s)
+{
+    const wh_model *m = s->model;
+    const int32_t n = m->filter_bins, first = m->mask_first_bin, step = 2 * n;
+    const size_t row = (size_t)n * sizeof(float);
+    float *past = s->past;
+    memmove(past + step, past, (size_t)(m->filter_order - 1) * 2 * row);
+    memcpy(past, s->work.re + first, row);
+    memcpy(past + n, s->work.im + first, row);
+
+    float *restrict re = s->work.filter_re, *restrict im = s->work.filter_im;
+    memset(re, 0, row);
+    memset(im, 0, row);
+    for (int32_t k = 0; k < m->filter_order; ++k) {
+        const float *restrict c = s->mask + m->mask_bins + k * step;
+        const float *restrict y = past + k * step;
+        for (int32_t b = 0; b < n; ++b) {
+            const float c_re = limited(c[b], COEFFICIENT_LIMIT);
+            const float c_im = limited(c[n + b], COEFFICIENT_LIMIT);
+            re[b] += c_re * y[b] - c_im * y[n + b];
+            im[b] += c_re * y[n + b] + c_im * y[b];
+        }
+    }
+    s->layers[m->n_layers - 1].macs += 4 * (uint64_t)m->filter_order * (uint64_t)n;
 }
 
 /* Masked spectrum back to time, windowed, added to the tail of the last frame. */
@@ -82,6 +116,11 @@ static void synthesise(wh_stream *s, float *out)
         const float g = gain[k] * norm;
         re[k] *= g;
         im[k] *= g;
+    }
+    const float share = (1.0f - s->min_gain) * norm;
+    for (int32_t b = 0; b < m->filter_bins; ++b) {
+        re[m->mask_first_bin + b] += share * s->work.filter_re[b];
+        im[m->mask_first_bin + b] += share * s->work.filter_im[b];
     }
     wh_irfft(frame, re, im, m->n_fft, m->twiddle, s->work.fft);
     float *restrict overlap = s->overlap;
@@ -98,6 +137,7 @@ static wh_status process(wh_stream *s, const float *in, const uint8_t *given, fl
     features(s);
     run_layers(s, given);
     spread_mask(s);
+    if (s->model->filter_bins) deep_filter(s);
     synthesise(s, out);
     s->hops += 1;
     if (s->clock) s->total_ticks += s->clock() - start;

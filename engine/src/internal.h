@@ -19,6 +19,7 @@ typedef struct {
     int32_t *units, *keys;
     float *frame, *fft;                 /* (n_fft,), wh_fft_scratch(n_fft) */
     float *re, *im, *gain;              /* spectrum and its gain, n_bins each, padded */
+    float *filter_re, *filter_im;       /* what a deep filter adds, (filter_bins,) each, padded */
 } scratch;
 
 /* At the start of the stream's memory; everything else follows it. */
@@ -29,7 +30,8 @@ struct wh_stream {
     layer_state *layers;
     float *previous;     /* last hop of input, (hop_length,) */
     float *overlap;      /* second half of the last synthesised frame, (hop_length,) */
-    float *mask;         /* (mask_bins,), padded */
+    float *mask;         /* (mask_bins,), and behind it the coefficients of a deep filter */
+    float *past;         /* spectra of this and the last frames, laid out as the coefficients */
     scratch work;
     double update_percent;
     float min_gain;
@@ -37,6 +39,12 @@ struct wh_stream {
     wh_clock clock;
     uint64_t hops, total_ticks;
 };
+
+/* Real and imaginary parts of the coefficients of a deep filter; 0 without one. */
+static inline int32_t wh_coefficients(const wh_model *m)
+{
+    return 2 * m->filter_order * m->filter_bins;
+}
 
 /* First problem of a model description, or WH_OK. */
 wh_status wh_model_check(const wh_model *m);

@@ -40,7 +40,26 @@ static wh_status check_layers(const wh_model *m)
         if (status != WH_OK) return status;
     }
     const wh_layer *last = &m->layers[m->n_layers - 1];
-    return last->kind == WH_LINEAR && last->activation == WH_SIGMOID ? WH_OK : WH_ERR_LAYER;
+    const wh_activation needed = m->filter_bins ? WH_NONE : WH_SIGMOID;
+    return last->kind == WH_LINEAR && last->activation == needed ? WH_OK : WH_ERR_LAYER;
+}
+
+static wh_status check_filter(const wh_model *m)
+{
+    if (m->filter_bins == 0 && m->filter_order == 0) return WH_OK;
+    return in_range(m->filter_bins, 1, m->mask_bins) &&
+                   in_range(m->filter_order, 1, WH_MAX_FILTER_ORDER)
+               ? WH_OK : WH_ERR_FILTER;
+}
+
+static wh_status check_mask(const wh_model *m)
+{
+    const int32_t n_bins = m->n_fft / 2 + 1;
+    if (!in_range(m->mask_bins, 1, n_bins) ||
+        !in_range(m->mask_first_bin, 0, n_bins - m->mask_bins))
+        return WH_ERR_MASK;
+    const int32_t width = m->layers[m->n_layers - 1].output_size;
+    return width == m->mask_bins + wh_coefficients(m) ? WH_OK : WH_ERR_MASK;
 }
 
 wh_status wh_model_check(const wh_model *m)
@@ -50,16 +69,15 @@ wh_status wh_model_check(const wh_model *m)
     if (!m->window || !m->twiddle || !m->mean || !m->scale || !m->layers) return WH_ERR_NULL;
     wh_status status = check_front_end(m);
     if (status != WH_OK) return status;
+    status = check_filter(m);
+    if (status != WH_OK) return status;
     status = check_layers(m);
     if (status != WH_OK) return status;
     const int32_t n_bins = m->n_fft / 2 + 1;
     if (!in_range(m->first_bin, 0, n_bins - m->layers[0].input_size) ||
         !(m->floor >= 1e-20f && m->floor <= 1.0f))
         return WH_ERR_FEATURES;
-    if (m->mask_bins != m->layers[m->n_layers - 1].output_size ||
-        !in_range(m->mask_first_bin, 0, n_bins - m->mask_bins))
-        return WH_ERR_MASK;
-    return WH_OK;
+    return check_mask(m);
 }
 
 const char *wh_strerror(wh_status status)
@@ -70,8 +88,9 @@ const char *wh_strerror(wh_status status)
     case WH_ERR_FRONT_END: return "win_length, hop_length, n_fft are neither 320, 160, 320 nor 512, 256, 512";
     case WH_ERR_FEATURES: return "the features reach outside the spectrum, or their floor outside 1e-20..1";
     case WH_ERR_MASK: return "the mask reaches outside the spectrum or differs in width from the last layer";
+    case WH_ERR_FILTER: return "the filter's bins are outside 1 to those of the mask, or its order outside 1 to 8";
     case WH_ERR_LAYER: return "a layer has a kind, size, activation or gate that is not supported, "
-                              "or the last layer is not linear with sigmoid";
+                              "or the last layer is not linear with the activation that the mask needs";
     case WH_ERR_MEMORY: return "the memory given is smaller than wh_stream_bytes()";
     case WH_ERR_RANGE: return "a setting is outside its range";
     case WH_ERR_ISA: return "the instruction set is unknown or not usable on this CPU";

@@ -40,6 +40,8 @@ static void place_scratch(arena *a, const wh_model *m, scratch *w)
     w->re = take_floats(a, n_bins);
     w->im = take_floats(a, n_bins);
     w->gain = take_floats(a, n_bins);
+    w->filter_re = take_floats(a, m->filter_bins);
+    w->filter_im = take_floats(a, m->filter_bins);
 }
 
 /* Fills in all pointers of `s` (its model and layers must be set when the arena is real). */
@@ -58,7 +60,8 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
     }
     s->previous = take_floats(a, m->hop_length);
     s->overlap = take_floats(a, m->hop_length);
-    s->mask = take_floats(a, m->mask_bins);
+    s->mask = take_floats(a, m->mask_bins + wh_coefficients(m));
+    s->past = take_floats(a, wh_coefficients(m));
     place_scratch(a, m, &s->work);
 }
 

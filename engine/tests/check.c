@@ -136,17 +136,47 @@ void toy_make(toy *t, int32_t n_fft, int32_t hidden, wh_gate gate, uint32_t seed
     make_linear(t, &t->layers[3], hidden + 2, n_bins, &seed);
     t->layers[3].activation = WH_SIGMOID;
     t->model = (wh_model){n_fft, n_fft / 2, n_fft, window, twiddle, 1, 1e-8f, mean, scale, 1,
-                          n_bins, 4, t->layers};
+                          n_bins, 0, 0, 4, t->layers};
+}
+
+/* The bias of the last layer, to be filled in; its weights are zero. */
+static float *fix_last(toy *t)
+{
+    wh_layer *la = &t->layers[3];
+    const size_t panels = (size_t)(la->output_size + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS;
+    float *bias = keep(t, zeros((size_t)la->output_size));
+    la->bias = bias;
+    la->weight_f32 = keep(t, zeros(panels * WH_PANEL_ROWS * (size_t)chunks(la->input_size)));
+    return bias;
 }
 
 void toy_fix_mask(toy *t, float bias)
 {
-    wh_layer *la = &t->layers[3];
-    const size_t panels = (size_t)(la->output_size + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS;
-    float *b = keep(t, unaligned((size_t)la->output_size));
-    for (int32_t k = 0; k < la->output_size; ++k) b[k] = bias;
-    la->bias = b;
-    la->weight_f32 = keep(t, zeros(panels * WH_PANEL_ROWS * (size_t)chunks(la->input_size)));
+    float *b = fix_last(t);
+    for (int32_t k = 0; k < t->layers[3].output_size; ++k) b[k] = bias;
+}
+
+void toy_add_filter(toy *t, int32_t filter_bins, int32_t order, uint32_t seed)
+{
+    if (order == 0) return;
+    t->model.mask_first_bin = 0;
+    t->model.mask_bins = t->model.n_fft / 2 + 1;
+    t->model.filter_bins = filter_bins;
+    t->model.filter_order = order;
+    const int32_t outputs = t->model.mask_bins + 2 * order * filter_bins;
+    make_linear(t, &t->layers[3], t->layers[3].input_size, outputs, &seed);
+    t->layers[3].activation = WH_NONE;
+}
+
+void toy_fix_filter(toy *t, float gain_bias, int32_t tap, float re, float im)
+{
+    const int32_t n = t->model.filter_bins;
+    float *b = fix_last(t), *coefficients = b + t->model.mask_bins + 2 * tap * n;
+    for (int32_t k = 0; k < t->model.mask_bins; ++k) b[k] = gain_bias;
+    for (int32_t k = 0; k < n; ++k) {
+        coefficients[k] = re;
+        coefficients[n + k] = im;
+    }
 }
 
 void toy_free(toy *t)

@@ -49,6 +49,14 @@ typedef struct {
 void toy_make(toy *t, int32_t n_fft, int32_t hidden, wh_gate gate, uint32_t seed);
 void toy_free(toy *t);
 
+/* Gives the model a deep filter over `order` frames (0: none) of the lowest bins, from DC on, and a
+ * last layer with random weights to go with it. */
+void toy_add_filter(toy *t, int32_t filter_bins, int32_t order, uint32_t seed);
+
+/* Sets the last layer of a model with a filter so that the gains are the sigmoid of `gain_bias`
+ * and the coefficients zero, but those of `tap` re + i im. */
+void toy_fix_filter(toy *t, float gain_bias, int32_t tap, float re, float im);
+
 /* Sets the last layer so that the mask is the sigmoid of `bias` everywhere. */
 void toy_fix_mask(toy *t, float bias);
 

@@ -54,6 +54,22 @@ static void broken_models_are_refused(void)
     REFUSED(WH_ERR_LAYER, t.layers[1].gate = (wh_gate)3);
     REFUSED(WH_ERR_LAYER, t.layers[0].activation = (wh_activation)5);
     REFUSED(WH_ERR_LAYER, t.layers[3].activation = WH_TANH);
+    REFUSED(WH_ERR_LAYER, t.layers[3].activation = WH_NONE);
+    REFUSED(WH_ERR_FILTER, t.model.filter_bins = 1);
+    REFUSED(WH_ERR_FILTER, t.model.filter_order = 1);
+    REFUSED(WH_ERR_FILTER, toy_add_filter(&t, 7, 2, 2u); t.model.filter_bins = 0);
+    REFUSED(WH_ERR_FILTER, toy_add_filter(&t, 7, 2, 2u); t.model.filter_bins = -7);
+    REFUSED(WH_ERR_FILTER, toy_add_filter(&t, 7, 2, 2u); t.model.filter_bins = 162);
+    REFUSED(WH_ERR_FILTER, toy_add_filter(&t, 7, 2, 2u); t.model.filter_bins = INT32_MAX);
+    REFUSED(WH_ERR_FILTER, toy_add_filter(&t, 7, 2, 2u); t.model.filter_order = 0);
+    REFUSED(WH_ERR_FILTER, toy_add_filter(&t, 7, 2, 2u); t.model.filter_order = -2);
+    REFUSED(WH_ERR_FILTER, toy_add_filter(&t, 7, 2, 2u);
+            t.model.filter_order = WH_MAX_FILTER_ORDER + 1);
+    REFUSED(WH_ERR_MASK, toy_add_filter(&t, 7, 2, 2u); t.model.filter_order = 3);
+    REFUSED(WH_ERR_MASK, toy_add_filter(&t, 7, 2, 2u); t.model.filter_bins = 8);
+    REFUSED(WH_ERR_MASK, toy_add_filter(&t, 7, 2, 2u); t.model.mask_bins = INT32_MAX);
+    REFUSED(WH_ERR_MASK, t.model.mask_bins = 0);
+    REFUSED(WH_ERR_LAYER, toy_add_filter(&t, 7, 2, 2u); t.layers[3].activation = WH_SIGMOID);
 }
 
 static void sound_models_are_accepted(void)

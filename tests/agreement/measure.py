@@ -27,9 +27,10 @@ def torch_rows():
         torch.set_default_dtype(dtype)
         worst = 0.0
         for case in networks.CASES:
-            hidden, gate, percent, n_fft = case.values
+            hidden, gate, percent, n_fft, order = case.values
+            spec = gru_host(hidden, gate, n_fft, filter_order=order)
             for seed in SEEDS:
-                bundle = random_bundle_of(gru_host(hidden, gate, n_fft), seed)
+                bundle = random_bundle_of(spec, seed)
                 x = networks.signal(n_fft)
                 want = networks.enhanced_by_judge(bundle, x, percent)
                 got = networks.enhanced_by_torch(bundle, x, percent)
@@ -38,20 +39,23 @@ def torch_rows():
 
 
 def engine_rows():
-    below, masks, state, n_models = np.inf, np.inf, 0.0, 0
+    below, masks, state, n_models = {"mask": np.inf, "deep filter": np.inf}, np.inf, 0.0, 0
     for case in engines.MODELS:
-        hidden, gate, percent, n_fft = case.values[0]
+        hidden, gate, percent, n_fft, order = case.values[0]
+        spec = gru_host(hidden, gate, n_fft, filter_order=order)
+        head = "deep filter" if order else "mask"
         for seed in SEEDS:
-            bundle = random_bundle_of(gru_host(hidden, gate, n_fft), seed)
+            bundle = random_bundle_of(spec, seed)
             x, judge = engines.signal(n_fft, seed=seed), ReferenceStream(bundle, percent)
             want, stream = judge.process(x), engines.engine(bundle, percent)
             got, _ = stream.process_given(x, engines.given_masks(judge))
-            below = min(below, engines.below_db(want, got))
+            below[head] = min(below[head], engines.below_db(want, got))
             masks = min(masks, engines.below_db(judge.masks[-1], stream.mask()))
             state = max(state, np.max(np.abs(judge.hidden - stream.hidden())))
             n_models += 1
     kind = f"engine and judge, choices given, {n_models} random models"
-    yield f"{kind}: output", f"{below:.1f} dB below the signal"
+    for head, worst in below.items():
+        yield f"{kind}: output of a {head}", f"{worst:.1f} dB below the signal"
     yield f"{kind}: last mask", f"{masks:.1f} dB below the mask"
     yield f"{kind}: states", f"{state:.1e}"
 

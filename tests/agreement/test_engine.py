@@ -14,11 +14,15 @@ from wheesht.engine.pack import pack
 from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import MAX_TENSOR_VALUE, read_bundle, shipped_models, write_bundle
 from wheesht.spec.cost import macs_per_hop
+from wheesht.spec.model_spec import MAX_COEFFICIENT, DeepFilter
 
 ISAS = _ext.isa_names()
 # float32 against float64 over 3.2 s; eight random models of gain 1.5 for each case below. Measured:
 # outputs at least 121.9 dB below the signal, last masks 117.7 dB.
 BELOW_DB = 105.0
+# The same behind a deep filter, whose coefficients take a state's error as it is, where a mask's
+# sigmoid flattens it. Measured: at least 104.5 dB.
+FILTER_BELOW_DB = 95.0
 STATE_TOLERANCE = 1e-4  # of a state, which lies in -1..1: measured at most 1.9e-5
 TOP_GAIN_TOLERANCE = 1e-5  # of a mean of factors up to 1: measured at most 1.9e-6
 # Share of choices that differ from the judge's when both stand in the same state up to rounding.
@@ -28,18 +32,26 @@ ONE_STEP_SHARE = 1e-5
 # The same when both run freely, so that a different choice has its consequences.
 FREE_SHARE = 1e-4
 
+# Analysis and synthesis in float32 with nothing between: measured 2.4e-7 of full scale.
+RECONSTRUCTION_TOLERANCE = 1e-6
+
 MODELS = [
-    pytest.param(((7, 33), "none", 100, 320), id="dense-7-33"),
-    pytest.param(((65, 7, 33), "none", 100, 512), id="dense-65-7-33-fft512"),
-    pytest.param(((320, 320), "none", 100, 320), id="dense-320-320"),
-    pytest.param(((7, 33), "top_a", 100, 320), id="p100-7-33"),
-    pytest.param(((7, 33), "top_a", 50, 320), id="p50-7-33"),
-    pytest.param(((65, 7, 33), "top_a", 25, 512), id="p25-65-7-33-fft512"),
-    pytest.param(((33, 1), "top_a", 1, 320), id="p1-33-1"),
-    pytest.param(((320, 320), "top_a", 50, 320), id="p50-320-320"),
-    pytest.param(((320, 320), "top_a", 25, 320), id="p25-320-320"),
-    pytest.param(((7, 33), "threshold", 100, 320), id="threshold-7-33"),
-    pytest.param(((3, 1), "threshold", 100, 512), id="threshold-3-1-fft512"),
+    pytest.param(((7, 33), "none", 100, 320, 0), id="dense-7-33"),
+    pytest.param(((65, 7, 33), "none", 100, 512, 0), id="dense-65-7-33-fft512"),
+    pytest.param(((320, 320), "none", 100, 320, 0), id="dense-320-320"),
+    pytest.param(((7, 33), "top_a", 100, 320, 0), id="p100-7-33"),
+    pytest.param(((7, 33), "top_a", 50, 320, 0), id="p50-7-33"),
+    pytest.param(((65, 7, 33), "top_a", 25, 512, 0), id="p25-65-7-33-fft512"),
+    pytest.param(((33, 1), "top_a", 1, 320, 0), id="p1-33-1"),
+    pytest.param(((320, 320), "top_a", 50, 320, 0), id="p50-320-320"),
+    pytest.param(((320, 320), "top_a", 25, 320, 0), id="p25-320-320"),
+    pytest.param(((7, 33), "threshold", 100, 320, 0), id="threshold-7-33"),
+    pytest.param(((3, 1), "threshold", 100, 512, 0), id="threshold-3-1-fft512"),
+    pytest.param(((7, 33), "none", 100, 320, 1), id="filter1-dense-7-33"),
+    pytest.param(((65, 7, 33), "top_a", 25, 512, 3), id="filter3-p25-65-7-33-fft512"),
+    pytest.param(((7, 33), "threshold", 100, 512, 5), id="filter5-threshold-7-33-fft512"),
+    pytest.param(((65, 33), "top_a", 50, 320, 5), id="filter5-p50-65-33"),
+    pytest.param(((33, 7), "top_a", 75, 320, 8), id="filter8-p75-33-7"),
 ]
 
 
@@ -59,6 +71,10 @@ def below_db(want, got):
     return 10 * np.log10(np.mean(want**2) / max(np.mean((want - got) ** 2), 1e-99))
 
 
+def least_below_db(bundle):
+    return FILTER_BELOW_DB if isinstance(bundle.spec.mask, DeepFilter) else BELOW_DB
+
+
 def given_masks(judge):
     return np.ascontiguousarray(judge.update_masks.astype(np.uint8))
 
@@ -66,8 +82,8 @@ def given_masks(judge):
 @pytest.fixture(params=MODELS, scope="module")
 def case(request):
     """A bundle, P, a signal, and the judge after it with its output."""
-    hidden, gate, percent, n_fft = request.param
-    bundle = random_bundle_of(gru_host(hidden, gate, n_fft), seed=5)
+    hidden, gate, percent, n_fft, order = request.param
+    bundle = random_bundle_of(gru_host(hidden, gate, n_fft, filter_order=order), seed=5)
     judge, x = ReferenceStream(bundle, percent), signal(n_fft)
     return bundle, percent, x, judge, judge.process(x)
 
@@ -77,7 +93,7 @@ def test_engine_equals_judge_with_the_choices_given(case, isa):
     bundle, percent, x, judge, want = case
     stream = engine(bundle, percent, isa)
     got, top_gain = stream.process_given(x, given_masks(judge))
-    assert below_db(want, got) >= BELOW_DB
+    assert below_db(want, got) >= least_below_db(bundle)
     assert below_db(judge.masks[-1], stream.mask()[: judge.masks.shape[1]]) >= BELOW_DB
     assert np.max(np.abs(judge.hidden - stream.hidden())) <= STATE_TOLERANCE
     count = max(judge.masks.shape[1] // 8, 1)
@@ -87,7 +103,7 @@ def test_engine_equals_judge_with_the_choices_given(case, isa):
 def test_engine_that_chooses_itself_equals_the_judge_where_no_score_is_close(case):
     bundle, percent, x, judge, want = case
     got, _ = engine(bundle, percent).process(x)
-    assert below_db(want, got) >= BELOW_DB
+    assert below_db(want, got) >= least_below_db(bundle)
 
 
 def test_counters_equal_those_of_judge_and_spec(case):
@@ -140,9 +156,9 @@ def test_every_activation_and_any_range_of_bins(activation, first_bin, n_bins):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("gate", ["none", "top_a", "threshold"])
-def test_the_largest_weights_that_a_reader_accepts_never_give_nan(tmp_path, gate, isa):
-    spec, rng = gru_host((7, 33), gate, activation="prelu"), np.random.default_rng(7)
+@pytest.mark.parametrize("gate, order", [("none", 0), ("top_a", 0), ("threshold", 0), ("top_a", 8)])
+def test_the_largest_weights_that_a_reader_accepts_never_give_nan(tmp_path, gate, order, isa):
+    spec, rng = gru_host((7, 33), gate, filter_order=order), np.random.default_rng(7)
     tensors = random_tensors(spec)
     for name, tensor in tensors.items():
         if not name.endswith((".threshold", ".scale")):
@@ -239,14 +255,15 @@ def test_all_units_updated_equals_the_engine_without_a_gate():
     assert np.array_equal(*outputs)
 
 
-def test_dial_gain_floor_reset_and_clone_act_alike():
-    bundle = random_bundle_of(gru_host((7, 33)), seed=4)
+@pytest.mark.parametrize("order", [0, 1, 3, 5])
+def test_dial_gain_floor_reset_and_clone_act_alike(order):
+    bundle = random_bundle_of(gru_host((7, 33), filter_order=order), seed=4)
     judge, stream = ReferenceStream(bundle, 100), engine(bundle, 100)
     x = signal(seconds=0.8)
 
     def same():
         want, (got, _) = judge.process(x), stream.process(x)
-        return below_db(want, got) >= BELOW_DB
+        return below_db(want, got) >= least_below_db(bundle)
 
     assert same()
     judge.update_percent = 25
@@ -261,6 +278,31 @@ def test_dial_gain_floor_reset_and_clone_act_alike():
     stream.reset()
     assert same()
     assert stream.executed_macs() == judge.executed_macs
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("n_fft", [320, 512])
+def test_a_filter_lets_the_input_through_when_nothing_may_be_attenuated(n_fft, isa):
+    spec = gru_host((7, 33), n_fft=n_fft, filter_order=5)
+    bundle, x, hop = random_bundle_of(spec, seed=4), signal(n_fft, seconds=0.8), n_fft // 2
+    judge, stream = ReferenceStream(bundle, 50, min_gain=1.0), engine(bundle, 50, isa)
+    stream.set_min_gain(1.0)
+    for y in (judge.process(x), stream.process(x)[0]):
+        assert np.max(np.abs(y[hop:] - x[:-hop])) <= RECONSTRUCTION_TOLERANCE
+
+
+@pytest.mark.parametrize("min_gain", [0.0, 0.3])
+@pytest.mark.parametrize("isa", ISAS)
+def test_coefficients_out_of_range_are_limited_alike(isa, min_gain):
+    spec = gru_host((7, 33), "none", filter_order=2)
+    bundle, x = random_bundle_of(spec, seed=8), signal(seconds=0.8)
+    bundle.tensors["fc_out.weight"][spec.mask.n_bins :] *= 100.0
+    judge, stream = ReferenceStream(bundle, min_gain=min_gain), engine(bundle, 100, isa)
+    stream.set_min_gain(min_gain)
+    want, (got, _) = judge.process(x), stream.process(x)
+    largest = np.max(np.abs(judge.coefficients.real))
+    assert largest == MAX_COEFFICIENT * (1.0 - min_gain)
+    assert below_db(want, got) >= least_below_db(bundle)
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -25,6 +25,8 @@ class Model:
         scale: _F32,
         mask_first_bin: int,
         mask_bins: int,
+        filter_bins: int = 0,
+        filter_order: int = 0,
     ) -> None: ...
     def add_linear(
         self,

@@ -5,7 +5,7 @@ import numpy as np
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.engine import _ext
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU, Linear
+from wheesht.spec.model_spec import GRU, DeepFilter, Linear
 
 
 def pack(bundle: Bundle) -> _ext.Model:
@@ -23,6 +23,7 @@ def pack(bundle: Bundle) -> _ext.Model:
     """
     spec, tensors = bundle.spec, bundle.tensors
     front = spec.front_end
+    deep_filter = spec.mask if isinstance(spec.mask, DeepFilter) else None
     model = _ext.Model(
         win_length=front.win_length,
         hop_length=front.hop_length,
@@ -35,6 +36,8 @@ def pack(bundle: Bundle) -> _ext.Model:
         scale=_f32(tensors["features.scale"]),
         mask_first_bin=spec.mask.first_bin,
         mask_bins=spec.mask.n_bins,
+        filter_bins=deep_filter.filter_bins if deep_filter else 0,
+        filter_order=deep_filter.order if deep_filter else 0,
     )
     for layer in spec.layers:
         own = {kind: tensors[f"{layer.name}.{kind}"] for kind in layer.tensor_shapes()}
