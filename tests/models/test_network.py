@@ -11,15 +11,21 @@ from wheesht.export.to_bundle import export_bundle  # noqa: E402
 from wheesht.models import Network, gru_host_spec  # noqa: E402
 from wheesht.models.spectrum import analyse, synthesise  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
+from wheesht.spec.model_spec import DeepFilter  # noqa: E402
 
 # Perfect reconstruction in float64: w^2 sums to one to 1e-16, the FFT adds about 1e-15.
 RECONSTRUCTION = 1e-12
 
 
-@pytest.fixture
-def network():
+@pytest.fixture(params=[320, 512], ids=["mask-320", "filter-512"])
+def network(request):
     torch.manual_seed(0)
-    return Network(gru_host_spec("small", hidden_size=24)).eval()
+    head = "magnitude" if request.param == 320 else "deep_filter"
+    spec = gru_host_spec("small", 24, win_length=request.param, head=head)
+    network = Network(spec).eval()
+    with torch.no_grad():  # a fresh filter is zero
+        network.bundle_tensors()["fc_out.weight"].uniform_(-0.5, 0.5)
+    return network
 
 
 @pytest.mark.parametrize("n_samples", [1, 159, 160, 161, 320, 4999])
@@ -43,19 +49,33 @@ def test_gru_host_has_the_published_number_of_parameters():
     assert counted == network.spec.params == 1_335_520 + 1  # one PReLU slope
 
 
+def test_a_longer_window_has_as_many_bins_and_the_same_units():
+    spec = gru_host_spec("gru", win_length=512)
+    assert (spec.features.n_bins, spec.mask.n_bins, spec.front_end.hop_length) == (256, 256, 256)
+    assert spec.params == 1_335_520 + 1 + 2 * 96 * 320 + 96
+
+
+def test_a_filter_has_the_size_that_is_asked_for():
+    spec = gru_host_spec("gru", head="deep_filter", filter_bins=40, filter_order=2)
+    assert spec.mask == DeepFilter(first_bin=1, n_bins=160, filter_bins=40, order=2)
+    assert spec.layers[-1].output_size == 160 + 2 * 2 * 40
+
+
 def test_the_host_is_causal(network):
-    x = torch.randn(1, 3200)
+    hop = network.spec.front_end.hop_length
+    x = torch.randn(1, 20 * hop)
     changed = x.clone()
-    changed[:, 1600:] = 0.5
+    changed[:, 10 * hop :] = 0.5
     with torch.no_grad():
-        same = network.enhance(x)[:, :1440] - network.enhance(changed)[:, :1440]
-    # Frame 9 is the last that ends before sample 1600; its block ends at 1440.
+        same = network.enhance(x)[:, : 9 * hop] - network.enhance(changed)[:, : 9 * hop]
+    # Frame 9 is the last that ends before the change; its block ends one hop before it.
     assert same.abs().max() == 0.0
 
 
 def test_bins_outside_the_mask_follow_the_nearest_one(network):
     mask, _ = network.mask(network.spectrum(torch.randn(1, 1600)))
-    assert mask.shape[-1] == 161 and torch.equal(mask[..., 0], mask[..., 1])
+    assert mask.shape[-1] == network.spec.front_end.n_bins
+    assert torch.equal(mask[..., 0], mask[..., 1]) and 0 <= mask.min() and mask.max() <= 1
 
 
 def test_mask_goes_on_with_its_states(network):
@@ -65,6 +85,32 @@ def test_mask_goes_on_with_its_states(network):
     tail, _ = network.mask(spectrum[:, 7:], states)
     # The linear layers see other matrix shapes, so sums may be ordered differently.
     assert (torch.cat([head, tail], 1) - whole).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("first", ["mask", "enhance_spectrum"])
+@pytest.mark.parametrize("split", [0, 1, 3, 7])
+def test_enhanced_spectrum_goes_on_with_its_states(network, split, first):
+    spectrum = network.spectrum(torch.randn(2, 3200))
+    whole, _ = network.enhance_spectrum(spectrum)
+    if split == 0:
+        states = None
+    else:
+        _, states = getattr(network, first)(spectrum[:, :split])
+    tail, _ = network.enhance_spectrum(spectrum[:, split:], states)
+    assert (tail - whole[:, split:]).abs().max() < 1e-5 * whole.abs().max()
+
+
+def test_a_fresh_filter_is_a_mask_and_learns():
+    spec = gru_host_spec("small", 24, head="deep_filter")
+    torch.manual_seed(0)
+    network = Network(spec)
+    spectrum = network.spectrum(torch.randn(2, 3200))
+    mask, _ = network.mask(spectrum)
+    enhanced, _ = network.enhance_spectrum(spectrum)
+    assert torch.equal(enhanced, mask * spectrum)
+    enhanced.abs().mean().backward()
+    rows = dict(network.named_parameters())["fc_out.weight"].grad[spec.mask.n_bins :]
+    assert torch.all(rows.abs().sum(1) > 0)
 
 
 def test_bundle_round_trip_keeps_every_tensor(network, tmp_path):
@@ -80,7 +126,7 @@ def test_bundle_round_trip_keeps_every_tensor(network, tmp_path):
 
 
 def test_update_percent_changes_the_result(network):
-    x = torch.randn(1, 3200)
+    x = torch.randn(1, 6400)
     with torch.no_grad():
         network.set_update_percent(100)
         dense = network.enhance(x)

@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from wheesht.errors import ConfigError  # noqa: E402
+from wheesht.spec.model_spec import DeepFilter  # noqa: E402
 from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
 from wheesht.training.loop import learning_rate  # noqa: E402
 
@@ -37,6 +38,17 @@ from wheesht.training.loop import learning_rate  # noqa: E402
         ("[model]\nname = 'a'\n[optim]\nwarm_up = -5", "optim.warm_up: got -5"),
         ("[model]\nname = 'a'\n[mixing]\nlevel_dbfs = [0, -1]", "mixing.level_dbfs: .* 0 dB or"),
         ("[model]\nname = 'a'\nhidden_size = 0", "model.hidden_size: got 0, needs 1 to 4096"),
+        ("[model]\nname = 'a'\nwin_length = 400", "model.win_length: got 400, needs one of"),
+        ("[model]\nname = 'a'\nhead = 'x'", "model.head: got 'x', needs one of magnitude, deep"),
+        ("[model]\nname = 'a'\nfilter_bins = 0", "model.filter_bins: got 0, needs 1 to 160"),
+        ("[model]\nname = 'a'\nfilter_bins = 161", "model.filter_bins: got 161, needs 1 to 160"),
+        ("[model]\nname = 'a'\nfilter_order = 0", "model.filter_order: got 0, needs 1 to 8"),
+        ("[model]\nname = 'a'\nfilter_order = 9", "model.filter_order: got 9, needs 1 to 8"),
+        (
+            "[model]\nname = 'a'\nwin_length = 512\nhead = 'deep_filter'\n"
+            "filter_bins = 250\nfilter_order = 8",
+            "model.filter_bins: got 250, needs 1 to 240",
+        ),
         ("[model]\nname = 'A b'", "model.name: got 'A b'"),
         ("seed = -1\n[model]\nname = 'a'", "seed: got -1"),
         ("model = 3", "model: got 3, needs a table"),
@@ -53,6 +65,13 @@ def test_a_mistake_is_named_with_its_path(text, message, tmp_path):
 def test_a_missing_recipe_is_named(tmp_path):
     with pytest.raises(ConfigError, match="not a readable recipe"):
         read_recipe(tmp_path / "none.toml")
+
+
+def test_a_recipe_chooses_window_and_head():
+    model = {"name": "a", "win_length": 512, "head": "deep_filter", "filter_bins": 200}
+    spec = recipe_from_dict({"model": model | {"filter_order": 3}}).model.spec()
+    assert spec.front_end.win_length == 512
+    assert spec.mask == DeepFilter(first_bin=1, n_bins=256, filter_bins=200, order=3)
 
 
 def test_plain_data_round_trip_is_exact():

@@ -1,12 +1,37 @@
-"""The GRU host of the D-GRU paper: FC, two D-GRU layers, FC, magnitude mask."""
+"""The GRU host of the D-GRU paper: FC, two D-GRU layers, FC, magnitude mask or deep filter."""
 
-from wheesht.spec.model_spec import GRU, Features, FrontEnd, Linear, Mask, ModelSpec, UpdatePercent
+from typing import Literal
 
-N_BINS = 160  # of 161: the published counts fit only without the DC bin
+from wheesht.spec.model_spec import (
+    GRU,
+    AnyMask,
+    DeepFilter,
+    Features,
+    FrontEnd,
+    Linear,
+    Mask,
+    ModelSpec,
+    UpdatePercent,
+)
+
+Head = Literal["magnitude", "deep_filter"]
+
+FIRST_BIN = 1  # all bins but DC: only so the published counts fit
+FILTER_BINS = 96  # to 4.8 kHz at a window of 320, 3 kHz at 512; as many as DeepFilterNet's
+FILTER_ORDER = 5  # frames, as in DeepFilterNet (arXiv 2110.05588)
 POWER_FLOOR = 1e-8  # of |Y|^2; about the power that 16-bit rounding leaves in a bin
 
 
-def gru_host_spec(name: str, hidden_size: int = 320, update_percent: float = 50.0) -> ModelSpec:
+def gru_host_spec(
+    name: str,
+    hidden_size: int = 320,
+    update_percent: float = 50.0,
+    *,
+    win_length: int = 320,
+    head: Head = "magnitude",
+    filter_bins: int = FILTER_BINS,
+    filter_order: int = FILTER_ORDER,
+) -> ModelSpec:
     """Describe the GRU host.
 
     Parameters
@@ -17,28 +42,44 @@ def gru_host_spec(name: str, hidden_size: int = 320, update_percent: float = 50.
         Units of the first FC and of both D-GRU layers; 320 in the paper (1.336 M parameters).
     update_percent : float
         P that is used when the caller asks for none, in percent.
+    win_length : int
+        Samples under the window, 320 (the paper's) or 512; the hop is half of it.
+    head : {"magnitude", "deep_filter"}
+        What the last layer gives: a mask, or gains and a filter over frames.
+    filter_bins, filter_order : int
+        Bins of a deep filter, 1 to those of the mask, and frames that it reaches over, 1 to 8; a
+        magnitude mask has neither.
 
     Returns
     -------
     ModelSpec
+
+    Raises
+    ------
+    SpecError
+        A size is outside its range.
 
     Notes
     -----
     D-GRU paper (arXiv 2408.12425), section 3. The activation of the first FC (PReLU) and the
     input compression (log power, normalised per bin) are not given there.
     """
+    n_bins = win_length // 2
+    mask: AnyMask = Mask(FIRST_BIN, n_bins)
+    if head == "deep_filter":
+        mask = DeepFilter(FIRST_BIN, n_bins, filter_bins, filter_order)
     return ModelSpec(
         name=name,
         host="gru",
         sample_rate=16000,
-        front_end=FrontEnd(win_length=320, hop_length=160, n_fft=320),
-        features=Features(first_bin=1, n_bins=N_BINS, floor=POWER_FLOOR),
+        front_end=FrontEnd(win_length, hop_length=n_bins, n_fft=win_length),
+        features=Features(FIRST_BIN, n_bins, floor=POWER_FLOOR),
         layers=(
-            Linear("fc_in", N_BINS, hidden_size, activation="prelu"),
+            Linear("fc_in", n_bins, hidden_size, activation="prelu"),
             GRU("gru1", hidden_size, hidden_size, gate="top_a"),
             GRU("gru2", hidden_size, hidden_size, gate="top_a"),
-            Linear("fc_out", hidden_size, N_BINS, activation="sigmoid"),
+            Linear("fc_out", hidden_size, mask.output_size, mask.activation),
         ),
-        mask=Mask(first_bin=1, n_bins=N_BINS),
+        mask=mask,
         update_percent=UpdatePercent(default=update_percent, min=1.0, max=100.0),
     )

@@ -12,10 +12,12 @@ from wheesht.cells.controllers import Everyone, Threshold, TopA
 from wheesht.cells.dgru import DGRU
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError
+from wheesht.models.heads import apply_filter, past_frames, spread_gains, start_without_filter
 from wheesht.models.spectrum import analyse, synthesise
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU, Linear, ModelSpec
+from wheesht.spec.model_spec import GRU, DeepFilter, Linear, ModelSpec
 
+PAST = "past.spectrum"  # of the state that a deep filter carries; no layer's name has a dot
 ACTIVATIONS = {
     "none": nn.Identity,
     "relu": nn.ReLU,
@@ -88,6 +90,8 @@ class Network(nn.Module):
                 controller = _controller(layer, spec.update_percent.default)
                 module = DGRU(layer.input_size, layer.hidden_size, controller)
             self.add_module(layer.name, module)
+            if layer is spec.layers[-1] and isinstance(module, Dense):
+                start_without_filter(module.weight, module.bias, spec.mask)
         window = torch.from_numpy(sqrt_hann(spec.front_end.win_length))
         self.register_buffer("window", window.to(torch.get_default_dtype()), persistent=False)
 
@@ -122,37 +126,67 @@ class Network(nn.Module):
     def mask(
         self, spectrum: Tensor, states: dict[str, State] | None = None
     ) -> tuple[Tensor, dict[str, State]]:
-        """Estimate the mask of a noisy spectrum.
+        """Estimate the mask of a noisy spectrum; of a deep filter, the gains alone.
 
         Parameters
         ----------
         spectrum : Tensor, complex, shape (B, T, F)
-        states : dict by layer name, optional
-            From an earlier call, to go on where it ended.
+        states : dict by name, optional
+            From an earlier call of this or `enhance_spectrum`, to go on where it ended.
 
         Returns
         -------
         mask : Tensor, shape (B, T, F), 0 to 1
-        states : dict by layer name
+        states : dict by name
         """
+        output, after = self._run_layers(spectrum, states or {})
+        return spread_gains(output, self.spec.mask, spectrum.shape[-1]), after
+
+    def enhance_spectrum(
+        self, spectrum: Tensor, states: dict[str, State] | None = None
+    ) -> tuple[Tensor, dict[str, State]]:
+        """Enhance a noisy spectrum.
+
+        Parameters
+        ----------
+        spectrum : Tensor, complex, shape (B, T, F)
+        states : dict by name, optional
+            From an earlier call of this or `mask`, to go on where it ended.
+
+        Returns
+        -------
+        enhanced : Tensor, complex, shape (B, T, F)
+        states : dict by name
+            Of every recurrent layer, and of a deep filter the past frames.
+        """
+        before, head = states or {}, self.spec.mask
+        output, after = self._run_layers(spectrum, before)
+        enhanced = spread_gains(output, head, spectrum.shape[-1]) * spectrum
+        if isinstance(head, DeepFilter):
+            past = before[PAST]["frames"] if PAST in before else None
+            enhanced = enhanced + apply_filter(output, head, spectrum, past)
+        return enhanced, after
+
+    def _run_layers(
+        self, spectrum: Tensor, states: dict[str, State]
+    ) -> tuple[Tensor, dict[str, State]]:
+        """Return what the last layer gives for (B, T, F), (B, T, O), and the states after it."""
         x = self.features(self.log_power(spectrum))
         after: dict[str, State] = {}
         for layer in self.spec.layers:
             module = self.get_submodule(layer.name)
             if isinstance(layer, GRU):
-                x, after[layer.name] = cast(DGRU, module)(x, (states or {}).get(layer.name))
+                x, after[layer.name] = cast(DGRU, module)(x, states.get(layer.name))
             else:
                 x = module(x)
-        below = self.spec.mask.first_bin
-        above = spectrum.shape[-1] - below - x.shape[-1]
-        edges = [x[..., :1].expand(*x.shape[:-1], below), x]
-        edges.append(x[..., -1:].expand(*x.shape[:-1], above))
-        return torch.cat(edges, dim=-1), after
+        if isinstance(self.spec.mask, DeepFilter):
+            past = states[PAST]["frames"] if PAST in states else None
+            after[PAST] = {"frames": past_frames(spectrum, self.spec.mask, past)}
+        return x, after
 
     def forward(self, noisy: Tensor) -> Tensor:
         """Return the enhanced spectrum (B, T, F) of waveforms (B, N)."""
-        spectrum = self.spectrum(noisy)
-        return self.mask(spectrum)[0] * spectrum
+        return self.enhance_spectrum(self.spectrum(noisy))[0]
 
     def spectrum(self, x: Tensor) -> Tensor:
         """Return the spectrum (B, T, F) of waveforms (B, N)."""

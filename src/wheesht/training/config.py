@@ -12,7 +12,8 @@ from wheesht.data.mixing import MixingConfig
 from wheesht.errors import ConfigError, SpecError
 from wheesht.losses import LOSSES
 from wheesht.models import HOSTS
-from wheesht.spec.model_spec import MAX_WIDTH, ModelSpec
+from wheesht.models.gru_host import FILTER_BINS, FILTER_ORDER, Head
+from wheesht.spec.model_spec import FFT_SIZES, MAX_FILTER_ORDER, MAX_WIDTH, ModelSpec
 
 
 def _require(condition: bool, message: str) -> None:
@@ -22,12 +23,20 @@ def _require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What is trained: host network, its width, and the update percentage of the mask."""
+    """What is trained: host network, its sizes, and the update percentage of the mask.
+
+    `win_length` in samples; `head` is ``magnitude`` (a mask) or ``deep_filter``, whose bins and
+    frames are `filter_bins` and `filter_order`.
+    """
 
     name: str
     host: str = "gru"
     hidden_size: int = 320
     update_percent: float = 50.0
+    win_length: int = 320
+    head: Head = "magnitude"
+    filter_bins: int = FILTER_BINS
+    filter_order: int = FILTER_ORDER
 
     def __post_init__(self) -> None:
         _require(self.host in HOSTS, f"model.host: got {self.host!r}, known are {sorted(HOSTS)}")
@@ -39,6 +48,18 @@ class ModelConfig:
             1 <= self.hidden_size <= MAX_WIDTH,
             f"model.hidden_size: got {self.hidden_size}, needs 1 to {MAX_WIDTH}",
         )
+        _require(
+            self.win_length in FFT_SIZES,
+            f"model.win_length: got {self.win_length}, needs one of {FFT_SIZES} samples",
+        )
+        _require(
+            1 <= self.filter_bins <= self.win_length // 2,
+            f"model.filter_bins: got {self.filter_bins}, needs 1 to {self.win_length // 2}",
+        )
+        _require(
+            1 <= self.filter_order <= MAX_FILTER_ORDER,
+            f"model.filter_order: got {self.filter_order}, needs 1 to {MAX_FILTER_ORDER} frames",
+        )
         try:
             self.spec()
         except SpecError as error:
@@ -46,7 +67,15 @@ class ModelConfig:
 
     def spec(self) -> ModelSpec:
         """Return the description of the model to train."""
-        return HOSTS[self.host](self.name, self.hidden_size, self.update_percent)
+        return HOSTS[self.host](
+            self.name,
+            self.hidden_size,
+            self.update_percent,
+            win_length=self.win_length,
+            head=self.head,
+            filter_bins=self.filter_bins,
+            filter_order=self.filter_order,
+        )
 
 
 @dataclass(frozen=True)
