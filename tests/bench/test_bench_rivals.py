@@ -158,17 +158,31 @@ def test_pcm_conversion_rounds_and_clips():
     assert base.from_pcm16(np.array([-32768, 16384], np.int16)).tolist() == [-1.0, 0.5]
 
 
-@pytest.mark.parametrize("gate", ["none", "top_a", "threshold"])
+@pytest.mark.parametrize("gate, order", [("none", 0), ("top_a", 0), ("threshold", 0), ("top_a", 3)])
 @pytest.mark.parametrize("name", rivals.NETWORKS)
-def test_another_runtime_gives_the_mask_of_the_judge_with_every_unit(name, gate):
+def test_another_runtime_gives_the_mask_of_the_judge_with_every_unit(name, gate, order):
     pytest.importorskip(name)
-    model = random_bundle_of(gru_host((21, 33), gate), seed=1)
+    model = random_bundle_of(gru_host((21, 33), gate, filter_order=order), seed=1)
     network = rivals.NETWORKS[name](model)
     try:
-        assert check_network("m", model, network, X)["mask_error"] < 1e-5
+        assert 0 < check_network("m", model, network, X)["mask_error"] < 1e-5
         who = contestants.network("m", model, network, seen_by(model, X), iter(range(99)).__next__)
         assert who.inside(who.items[0]) == [1]
         assert len(who.items) == 100 and who.facts.update_percent == 100
+    finally:
+        network.close()
+
+
+def test_a_runtime_with_a_wrong_filter_is_not_timed():
+    pytest.importorskip("torch")
+    model = random_bundle_of(gru_host((21, 33), filter_order=3), seed=1)
+    bias = model.tensors["fc_out.bias"].copy()
+    bias[-1] += 0.01
+    other = Bundle(model.spec, model.tensors | {"fc_out.bias": bias}, model.sha256)
+    network = rivals.NETWORKS["torch"](other)
+    try:
+        with pytest.raises(GateError, match="not timed: torch on m: its mask is 1.0e-02 away"):
+            check_network("m", model, network, X)
     finally:
         network.close()
 

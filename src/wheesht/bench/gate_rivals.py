@@ -9,10 +9,11 @@ from wheesht.bench.signals import SAMPLE_RATE, Speech, hops_of
 from wheesht.dsp.features import log_power, normalise
 from wheesht.dsp.stft import sqrt_hann, stft
 from wheesht.errors import GateError
+from wheesht.reference.ops import split_head
 from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import Bundle
 
-MASK_TOLERANCE = 1e-4  # of a runtime's mask: float32 sums over 60 steps; 1e-6 is usual
+MASK_TOLERANCE = 1e-4  # of a runtime's mask or filter: float32 sums over 60 steps; 1e-6 is usual
 TESTED_FROM_SECONDS = 2.0  # by then a denoiser has learnt the noise
 LEAST_REDUCTION_DB = 3.0  # in pauses; 6 to 32 are usual
 MOST_SPEECH_LOSS_DB = 20.0  # 1 to 10 are usual
@@ -32,7 +33,7 @@ def seen_by(bundle: Bundle, x: np.ndarray) -> np.ndarray:
 
 
 def check_network(name: str, bundle: Bundle, rival: Network, x: np.ndarray) -> Found:
-    """Compare another runtime's mask with the judge's, every unit updated.
+    """Compare another runtime's mask, and deep filter, with the judge's, every unit updated.
 
     Raises
     ------
@@ -43,8 +44,11 @@ def check_network(name: str, bundle: Bundle, rival: Network, x: np.ndarray) -> F
     units = sum(layer.hidden_size for layer in bundle.spec.recurrent_layers)
     judge = ReferenceStream(bundle)
     judge.process(hops.ravel(), np.ones((len(hops), units), bool))
-    got = [np.array(rival.step(row)).ravel() for row in seen_by(bundle, x)[: len(hops)]]
-    worst = float(np.max(np.abs(np.array(got) - judge.masks)))
+    worst = 0.0
+    for row, *wanted in zip(seen_by(bundle, x), judge.masks, judge.coefficients, strict=False):
+        got = split_head(np.array(rival.step(row)).ravel(), bundle.spec.mask)
+        errors = [np.abs(g - w).ravel() for g, w in zip(got, wanted, strict=True)]
+        worst = float(np.max(np.concatenate([*errors, [worst]])))  # a NaN stays
     if not worst <= MASK_TOLERANCE:
         raise GateError(
             f"not timed: {rival.name} on {name}: its mask is {worst:.1e} away from the "
