@@ -1,14 +1,17 @@
 """`wheesht info`."""
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import replace
 
 import pytest
+from bundles import gru_host, random_tensors
 
 from wheesht.cli.main import run
 from wheesht.spec import bundle as bundle_module
 from wheesht.spec.bundle import read_bundle, write_bundle
+from wheesht.spec.model_spec import DeepFilter
 
 DESIGN_KEYS = {
     "name",
@@ -26,7 +29,8 @@ DESIGN_KEYS = {
 def test_json_has_the_promised_keys(random_bundle, capsys):
     assert run(["info", str(random_bundle), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert set(facts) >= DESIGN_KEYS | {"sha256", "layers"}
+    assert set(facts) >= DESIGN_KEYS | {"sha256", "layers", "mask"}
+    assert facts["mask"] == {"first_bin": 1, "n_bins": 160, "kind": "magnitude"}
     assert facts["params"] == 1_335_521  # 1 335 520 of the host and one slope of the PReLU
     assert facts["latency_samples"] == 320
     assert facts["update_percent"] == {"default": 50.0, "min": 1.0, "max": 100.0}
@@ -39,7 +43,21 @@ def test_text_names_layers_and_provenance(random_bundle, capsys):
     out = capsys.readouterr().out
     assert "1.34 M parameters (f32), 16000 Hz, latency 20 ms" in out
     assert "gru2       gru     320 -> 320   top_a" in out
+    assert "  mask       magnitude of 160 bins\n" in out
     assert "  data       none\n  seed       0\n" in out
+
+
+def test_a_longer_window_and_a_filter_are_described(tmp_path, capsys):
+    spec = gru_host((9, 5), n_fft=512, filter_order=3)
+    write_bundle(tmp_path / "m.safetensors", spec, random_tensors(spec))
+    assert run(["info", str(tmp_path / "m.safetensors"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["hop_length"], facts["latency_samples"]) == (256, 512)
+    assert facts["mask"] == dataclasses.asdict(DeepFilter(1, 256, 153, 3))
+    assert run(["info", str(tmp_path / "m.safetensors")]) == 0
+    out = capsys.readouterr().out
+    assert "latency 32 ms" in out
+    assert "  mask       deep_filter of 256 bins, filter over 3 frames of 153 bins\n" in out
 
 
 def test_text_about_a_trained_model_is_short_lines(make_bundle, tmp_path, capsys):

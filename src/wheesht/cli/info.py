@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -52,6 +53,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "latency_samples": spec.latency_samples,
         "update_percent": {"default": dial.default, "min": dial.min, "max": dial.max},
         "layers": [_layer(layer) for layer in spec.layers],
+        "mask": asdict(spec.mask),
         "sha256": bundle.sha256,
         "provenance": spec.provenance,
     }
@@ -85,8 +87,16 @@ def _as_text(facts: dict[str, Any]) -> str:
         kind = layer.get("gate") or layer.get("activation")
         sizes = f"{layer['input_size']} -> {layer['output_size']}"
         lines.append(f"  {layer['name']:<10} {layer['type']:<7} {sizes:<12} {kind}")
+    lines.append(f"  mask       {_mask(facts['mask'])}")
     lines.append(f"  sha256     {facts['sha256']}")
     return "\n".join(lines + _provenance(facts["provenance"]))
+
+
+def _mask(mask: dict[str, Any]) -> str:
+    text = f"{mask['kind']} of {mask['n_bins']} bins"
+    if "order" in mask:
+        text += f", filter over {mask['order']} frames of {mask['filter_bins']} bins"
+    return text
 
 
 def _provenance(provenance: dict[str, Any]) -> list[str]:
