@@ -12,9 +12,9 @@ torch = pytest.importorskip("torch")
 from wheesht.export.to_bundle import export_bundle  # noqa: E402
 from wheesht.models.network import Network  # noqa: E402
 
-# Two independent writings of one set of equations in float64: measured at most 2.6e-15.
+# Two independent writings of one set of equations in float64: measured at most 4.0e-15.
 FLOAT64_TOLERANCE = 2e-14
-# The training steps in float32: measured at least 124 dB below the signal, where no choice differs.
+# The training steps in float32: measured at least 116 dB below the signal, where no choice differs.
 FLOAT32_BELOW_DB = 105.0
 
 CASES = [

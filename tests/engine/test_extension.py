@@ -225,6 +225,11 @@ def test_arrays_that_do_not_fit_the_front_end_are_refused(changes, message):
         ({"floor": 0.0}, "features"),
         ({"first_bin": 159}, "features"),
         ({"mask_bins": 4}, "mask"),
+        ({"filter_bins": 2}, "filter's bins"),
+        ({"filter_order": 1}, "filter's bins"),
+        ({"filter_bins": 6, "filter_order": 1}, "filter's bins"),
+        ({"filter_bins": 2, "filter_order": 9}, "filter's bins"),
+        ({"filter_bins": 2, "filter_order": 1}, "activation that the mask needs"),
     ],
 )
 def test_models_that_do_not_fit_together_make_no_stream(changes, message):
