@@ -64,6 +64,10 @@ typedef enum { WH_NONE = 0, WH_RELU, WH_PRELU, WH_SIGMOID, WH_TANH } wh_activati
  * index); those whose update gate exceeds a threshold. */
 typedef enum { WH_GATE_NONE = 0, WH_GATE_TOP_A, WH_GATE_THRESHOLD } wh_gate;
 
+/* What the dial follows from hop to hop: nothing; the mean of the normalised log powers; their mean
+ * change since the last hop; the mean change of the mask between the last two hops. */
+typedef enum { WH_DIAL_FIXED = 0, WH_DIAL_LEVEL, WH_DIAL_FLUX, WH_DIAL_MASK } wh_dial;
+
 /** One layer. Which pointers are set decides the variant of a matrix; those that the kind does
  *  not use are ignored.
  *
@@ -170,6 +174,19 @@ wh_status wh_stream_process_given(wh_stream *s, const float *in, const uint8_t *
  *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE. Real-time safe. */
 wh_status wh_stream_set_update_percent(wh_stream *s, double percent);
 
+/** Let P follow the signal from the next hop on, or with WH_DIAL_FIXED (the default) not. P then
+ *  lies between low and high and on average where wh_stream_set_update_percent() put it; see
+ *  docs/equations.md. Another dial than before starts with an empty past.
+ *  @param low, high  percent, 0 < low <= high <= 100
+ *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE (nothing changes). Real-time safe. */
+wh_status wh_stream_set_dial(wh_stream *s, wh_dial dial, double low, double high);
+
+/** Set the largest P that a hop may have, from the next hop on, whatever the dial says; at first
+ *  100. What the cap takes away is not made up for later.
+ *  @param percent  above 0, at most 100
+ *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE. Real-time safe. */
+wh_status wh_stream_set_dial_cap(wh_stream *s, double percent);
+
 /** Set the smallest mask value, 0..1 (linear): limits the attenuation. Real-time safe. A deep
  *  filter is weakened with it; 1 passes the input through.
  *  @return WH_OK, WH_ERR_NULL, WH_ERR_RANGE */
@@ -194,6 +211,8 @@ wh_status wh_stream_set_clock(wh_stream *s, wh_clock clock);
 const char *wh_stream_isa(const wh_stream *s);
 /** Hops processed. */
 uint64_t wh_stream_hops(const wh_stream *s);
+/** P of the last hop, percent, as the dial and its cap put it; 0 before the first. */
+double wh_stream_hop_percent(const wh_stream *s);
 /** Multiply-accumulates of matrix work that were executed, counted beside each product; those of
  *  a deep filter belong to the last layer. */
 uint64_t wh_stream_macs(const wh_stream *s, int32_t layer);

@@ -81,6 +81,7 @@ template <class E> E named(const std::string &name, const char *const *names, in
 
 const char *const kActivations[] = {"none", "relu", "prelu", "sigmoid", "tanh"};
 const char *const kGates[] = {"none", "top_a", "threshold"};
+const char *const kDials[] = {"fixed", "level", "flux", "mask"};
 
 uint64_t now_nanoseconds()
 {
@@ -239,6 +240,17 @@ public:
         Busy busy(*this);
         check(wh_stream_set_update_percent(stream_, percent), "update_percent");
     }
+    void set_dial(const std::string &name, double low, double high)
+    {
+        Busy busy(*this);
+        const wh_dial dial = named<wh_dial>(name, kDials, 4, "dial");
+        check(wh_stream_set_dial(stream_, dial, low, high), "dial");
+    }
+    void set_dial_cap(double percent)
+    {
+        Busy busy(*this);
+        check(wh_stream_set_dial_cap(stream_, percent), "dial_cap");
+    }
     void set_min_gain(float gain)
     {
         Busy busy(*this);
@@ -255,6 +267,7 @@ public:
         check(wh_stream_set_clock(stream_, on ? now_nanoseconds : nullptr), "profiling");
     }
 
+    std::vector<double> hop_percents() { Busy busy(*this); return hop_percents_; }
     BytesOut selected()
     {
         return collect<uint8_t>([this](int32_t i) { return wh_stream_selected(stream_, i); });
@@ -305,6 +318,7 @@ private:
         Block<float> y = allocate<float>(x.size()), band_gain = allocate<float>(n);
         {
             Busy busy(*this);
+            hop_percents_.resize(n);
             nb::gil_scoped_release unlocked;
             for (size_t t = 0; t < n; ++t) {
                 const float *in = x.data() + t * hop();
@@ -314,6 +328,7 @@ private:
                 else
                     wh_stream_process(stream_, in, out);
                 band_gain[t] = wh_stream_band_gain(stream_);
+                hop_percents_[t] = wh_stream_hop_percent(stream_);
             }
         }
         return {give(std::move(y), x.size()), give(std::move(band_gain), n)};
@@ -345,6 +360,7 @@ private:
     std::shared_ptr<Model> model_;
     Block<char> memory_;
     size_t bytes_ = 0, units_ = 0;
+    std::vector<double> hop_percents_; // of the last call
     wh_stream *stream_ = nullptr;
     std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
@@ -386,6 +402,7 @@ static void bind_stream(nb::module_ &m)
         .def("process_given", &Stream::process_given, nb::arg("x").noconvert(),
              nb::arg("masks").noconvert(),
              "The same with the updated units given: one row per hop, non-zero = update.")
+        .def("hop_percents", &Stream::hop_percents, "Return P of each hop of the last call.")
         .def("selected", &Stream::selected, "Return the units updated in the last hop.")
         .def("hidden", &Stream::hidden, "Return the hidden states of all GRUs.")
         .def("mask", &Stream::mask, "Return the mask of the last hop as applied.")
@@ -393,6 +410,11 @@ static void bind_stream(nb::module_ &m)
         .def("clone", &Stream::clone, "Return an independent copy with state and settings.")
         .def("set_update_percent", &Stream::set_update_percent, nb::arg("percent"),
              "Set the share of units that top-A layers update, above 0 to 100.")
+        .def("set_dial", &Stream::set_dial, nb::arg("dial"), nb::arg("low"), nb::arg("high"),
+             "Let P follow the signal within low to high percent: 'level', 'flux' or 'mask'; or not: "
+             "'fixed'.")
+        .def("set_dial_cap", &Stream::set_dial_cap, nb::arg("percent"),
+             "Set the largest P that a hop may have, above 0 to 100.")
         .def("set_min_gain", &Stream::set_min_gain, nb::arg("gain"),
              "Set the smallest mask value, 0 to 1.")
         .def("set_gain_band", &Stream::set_gain_band, nb::arg("first"), nb::arg("count"),

@@ -48,6 +48,21 @@ static void features(wh_stream *s)
     for (int32_t k = 0; k < n; ++k) x[k] = (x[k] - mean[k]) * scale[k];
 }
 
+/* P of this hop: the dial's, from the features and the last mask, under the cap. */
+static void turn_dial(wh_stream *s)
+{
+    const wh_model *m = s->model;
+    const float *x = s->layers[0].input;
+    const int32_t n = m->layers[0].input_size;
+    double percent = s->update_percent, statistic = 0.0;
+    if (s->dial == WH_DIAL_LEVEL) statistic = wh_mean(x, n);
+    if (s->dial == WH_DIAL_FLUX) statistic = wh_mean_change(x, s->earlier, n);
+    if (s->dial == WH_DIAL_MASK) statistic = wh_mean_change(s->mask, s->earlier, m->mask_bins);
+    if (s->dial != WH_DIAL_FIXED)
+        percent = wh_dial_turn(&s->dial_state, statistic, percent, s->dial_low, s->dial_high);
+    s->hop_percent = percent < s->dial_cap ? percent : s->dial_cap;
+}
+
 static void run_layers(wh_stream *s, const uint8_t *given)
 {
     const wh_model *m = s->model;
@@ -135,6 +150,7 @@ static wh_status process(wh_stream *s, const float *in, const uint8_t *given, fl
     const uint64_t start = s->clock ? s->clock() : 0;
     analyse(s, in);
     features(s);
+    turn_dial(s);
     run_layers(s, given);
     spread_mask(s);
     if (s->model->filter_bins) deep_filter(s);
@@ -169,6 +185,11 @@ const char *wh_stream_isa(const wh_stream *s)
 uint64_t wh_stream_hops(const wh_stream *s)
 {
     return s->hops;
+}
+
+double wh_stream_hop_percent(const wh_stream *s)
+{
+    return s->hop_percent;
 }
 
 uint64_t wh_stream_macs(const wh_stream *s, int32_t layer)

@@ -2,6 +2,7 @@
 #ifndef WH_INTERNAL_H
 #define WH_INTERNAL_H
 
+#include "dial.h"
 #include "kernels/kernels.h"
 #include "wheesht.h"
 
@@ -33,7 +34,12 @@ struct wh_stream {
     float *mask;         /* (mask_bins,), and behind it the coefficients of a deep filter */
     float *past;         /* spectra of this and the last frames, laid out as the coefficients */
     scratch work;
-    double update_percent;
+    float *earlier;      /* features or mask of an earlier hop, for the dial; padded */
+    double update_percent;                   /* set by the caller */
+    wh_dial dial;
+    double dial_low, dial_high, dial_cap;    /* percent */
+    wh_dial_state dial_state;
+    double hop_percent;                      /* P of the last hop, as used */
     float min_gain;
     int32_t band_first, band_count; /* bins of the mask that the band gain averages */
     wh_clock clock;

@@ -40,7 +40,7 @@ static int32_t choose_units(wh_stream *s, const wh_layer *la, const float *pre_z
         for (int32_t j = 0; j < n; ++j)
             if (pre_z[j] > la->threshold[j]) units[count++] = j;
     } else {
-        count = la->gate == WH_GATE_TOP_A ? selected_units(s->update_percent, n) : n;
+        count = la->gate == WH_GATE_TOP_A ? selected_units(s->hop_percent, n) : n;
         if (count < n) {
             s->kernels->f32_top_a(units, s->work.keys, pre_z, n, count);
         } else {

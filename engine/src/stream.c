@@ -62,6 +62,8 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
     s->overlap = take_floats(a, m->hop_length);
     s->mask = take_floats(a, m->mask_bins + wh_coefficients(m));
     s->past = take_floats(a, wh_coefficients(m));
+    const int32_t n_features = m->layers[0].input_size;
+    s->earlier = take_floats(a, n_features > m->mask_bins ? n_features : m->mask_bins);
     place_scratch(a, m, &s->work);
 }
 
@@ -110,7 +112,7 @@ wh_status wh_stream_init(void *mem, size_t bytes, const wh_model *model, const c
     if (bytes < size + ALIGNMENT - 1) return WH_ERR_MEMORY;
     wh_stream *s = lay_out(mem, model, size);
     s->kernels = kernels;
-    s->update_percent = 100.0;
+    s->update_percent = s->dial_low = s->dial_high = s->dial_cap = 100.0;
     s->band_count = model->mask_bins / 8 > 0 ? model->mask_bins / 8 : 1;
     s->band_first = model->mask_bins - s->band_count;
     *out = s;
@@ -124,6 +126,12 @@ wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_s
     wh_stream *s = lay_out(mem, source->model, source->bytes);
     s->kernels = source->kernels;
     s->update_percent = source->update_percent;
+    s->dial = source->dial;
+    s->dial_low = source->dial_low;
+    s->dial_high = source->dial_high;
+    s->dial_cap = source->dial_cap;
+    s->dial_state = source->dial_state;
+    s->hop_percent = source->hop_percent;
     s->min_gain = source->min_gain;
     s->band_first = source->band_first;
     s->band_count = source->band_count;
@@ -150,6 +158,8 @@ wh_status wh_stream_reset(wh_stream *s)
     for (int32_t i = 0; i < s->model->n_layers; ++i)
         s->layers[i].macs = s->layers[i].updated = s->layers[i].ticks = 0;
     s->hops = s->total_ticks = 0;
+    s->dial_state = (wh_dial_state){0};
+    s->hop_percent = 0.0;
     return WH_OK;
 }
 
@@ -158,6 +168,30 @@ wh_status wh_stream_set_update_percent(wh_stream *s, double percent)
     if (!s) return WH_ERR_NULL;
     if (!(percent > 0.0 && percent <= 100.0)) return WH_ERR_RANGE;
     s->update_percent = percent;
+    return WH_OK;
+}
+
+wh_status wh_stream_set_dial(wh_stream *s, wh_dial dial, double low, double high)
+{
+    if (!s) return WH_ERR_NULL;
+    if ((uint32_t)dial > WH_DIAL_MASK || !(low > 0.0 && low <= high && high <= 100.0))
+        return WH_ERR_RANGE;
+    if (dial != s->dial) {
+        const int32_t n_features = s->model->layers[0].input_size, n_mask = s->model->mask_bins;
+        s->dial_state = (wh_dial_state){0};
+        memset(s->earlier, 0, (size_t)(n_features > n_mask ? n_features : n_mask) * sizeof(float));
+    }
+    s->dial = dial;
+    s->dial_low = low;
+    s->dial_high = high;
+    return WH_OK;
+}
+
+wh_status wh_stream_set_dial_cap(wh_stream *s, double percent)
+{
+    if (!s) return WH_ERR_NULL;
+    if (!(percent > 0.0 && percent <= 100.0)) return WH_ERR_RANGE;
+    s->dial_cap = percent;
     return WH_OK;
 }
 

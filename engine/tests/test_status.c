@@ -123,6 +123,16 @@ static void settings_outside_their_range_are_refused(void)
     CHECK(wh_stream_set_gain_band(NULL, 0, 1) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_set_update_percent(NULL, 50.0) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_set_min_gain(NULL, 0.5f) == WH_ERR_NULL, "stream");
+    static const double ranges[][2] = {{0, 50}, {-1, 50}, {60, 50}, {1, 100.5}, {NAN, 50}, {1, NAN}};
+    for (int k = 0; k < 6; ++k)
+        CHECK(wh_stream_set_dial(s, WH_DIAL_LEVEL, ranges[k][0], ranges[k][1]) == WH_ERR_RANGE,
+              "range %d", k);
+    CHECK(wh_stream_set_dial(s, (wh_dial)4, 1.0, 100.0) == WH_ERR_RANGE, "dial");
+    CHECK(wh_stream_set_dial(NULL, WH_DIAL_LEVEL, 1.0, 100.0) == WH_ERR_NULL, "stream");
+    static const double caps[] = {0.0, -1.0, 100.5, NAN};
+    for (int k = 0; k < 4; ++k)
+        CHECK(wh_stream_set_dial_cap(s, caps[k]) == WH_ERR_RANGE, "cap %d", k);
+    CHECK(wh_stream_set_dial_cap(NULL, 50.0) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_set_clock(NULL, NULL) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_reset(NULL) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_clone(NULL, 1 << 16, s, &copy) == WH_ERR_NULL && !copy, "memory");

@@ -15,7 +15,7 @@ from wheesht.cli._run import How, Outcome, run_many, run_one
 from wheesht.cli._text import say
 from wheesht.endings import tidy_on_termination
 from wheesht.engine.files import FileReport, Settings
-from wheesht.engine.stream import MAX_CHANNELS
+from wheesht.engine.stream import DIALS, MAX_CHANNELS
 from wheesht.workers import worker_count
 
 LEAST_TIMED_SECONDS = 0.1  # of audio; for less, no real-time factor is given
@@ -28,6 +28,16 @@ LEAST_TIMED_SECONDS = 0.1  # of audio; for less, no real-time factor is given
 @click.option("--model", default="default", show_default=True, help="Shipped name or bundle.")
 @click.option(
     "--update-percent", type=float, metavar="P", help="Share of units updated per step, percent."
+)
+@click.option(
+    "--dial",
+    type=click.Choice(DIALS),
+    default="fixed",
+    show_default=True,
+    help="What P follows from hop to hop; its mean stays.",
+)
+@click.option(
+    "--max-rtf", type=float, metavar="X", help="Turn P down where a hop takes longer; 0 to 1."
 )
 @click.option("--strength", type=float, metavar="DB", help="Attenuate at most so much, dB.")
 @click.option(
@@ -54,7 +64,13 @@ def command(inputs: tuple[str, ...], output: str | None, as_json: bool, **option
     Example:
       wheesht enhance noisy.wav -o clean.wav --update-percent 25
     """
-    settings = Settings(options["model"], options["update_percent"], options["strength"])
+    settings = Settings(
+        options["model"],
+        options["update_percent"],
+        options["strength"],
+        options["dial"],
+        options["max_rtf"],
+    )
     how = How(settings, options["overwrite"], _raw_format(options))
     jobs = plan_jobs(inputs, output, options["recursive"])
     single = len(inputs) == 1 and jobs[0].source == inputs[0]

@@ -14,7 +14,7 @@ class Enhancer:
 
     Parameters
     ----------
-    model, update_percent, strength_db
+    model, update_percent, strength_db, dial
         As for `Stream`.
 
     Examples
@@ -29,11 +29,13 @@ class Enhancer:
         model: str | os.PathLike[str] | Bundle = "default",
         update_percent: float | None = None,
         strength_db: float | None = None,
+        dial: str = "fixed",
     ) -> None:
-        Stream(model, update_percent=update_percent, strength_db=strength_db).close()  # checks
         self._model = model
         self._update_percent = update_percent
         self._strength_db = strength_db
+        self._dial = dial
+        self._stream(16000, 1).close()  # checks
 
     def enhance(self, noisy: np.ndarray, sample_rate: int) -> np.ndarray:
         """Enhance a whole signal.
@@ -61,9 +63,12 @@ class Enhancer:
         x = to_float32("enhance", noisy)
         check_signal_shape("enhance", x.shape)
         channels = x.shape[0] if x.ndim == 2 else 1
-        settings = (self._update_percent, self._strength_db)
-        with Stream(self._model, sample_rate, channels, *settings) as stream:
+        with self._stream(sample_rate, channels) as stream:
             return np.concatenate([stream.process(x), stream.flush()], axis=-1)
+
+    def _stream(self, sample_rate: int, channels: int) -> Stream:
+        settings = (self._update_percent, self._strength_db)
+        return Stream(self._model, sample_rate, channels, *settings, dial=self._dial)
 
 
 def enhance(
@@ -72,6 +77,7 @@ def enhance(
     model: str | os.PathLike[str] | Bundle = "default",
     update_percent: float | None = None,
     strength_db: float | None = None,
+    dial: str = "fixed",
 ) -> np.ndarray:
     """Enhance a whole signal: `Enhancer` and its `enhance` in one call.
 
@@ -81,7 +87,7 @@ def enhance(
         Floating point with full scale 1.0, int16 or int32; channels first. N may be 0.
     sample_rate : int
         Hz, 8000 to 192000; it has no default because a wrong one damages the result silently.
-    model, update_percent, strength_db
+    model, update_percent, strength_db, dial
         As for `Stream`. A model is read once per process, however often it is used.
 
     Returns
@@ -98,4 +104,4 @@ def enhance(
     >>> enhance(np.zeros(8000), sample_rate=8000).dtype
     dtype('float32')
     """
-    return Enhancer(model, update_percent, strength_db).enhance(noisy, sample_rate)
+    return Enhancer(model, update_percent, strength_db, dial).enhance(noisy, sample_rate)

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from wheesht.audio.opening import RawFormat, open_reader, open_writer
+from wheesht.engine.governor import Governor
 from wheesht.engine.stream import MAX_CHANNELS, Stream
 from wheesht.errors import AudioFileError
 
@@ -15,11 +16,16 @@ OnProgress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to enhance: model, dial in percent, and limit of the attenuation in dB."""
+    """How to enhance: model, dial in percent, limit of the attenuation in dB, and how P moves.
+
+    `dial` as for `Stream`; `max_rtf` is that of a `Governor`, None for no governor.
+    """
 
     model: str | os.PathLike[str] = "default"
     update_percent: float | None = None
     strength_db: float | None = None
+    dial: str = "fixed"
+    max_rtf: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,8 @@ def enhance_file(
             audio.channels,
             settings.update_percent,
             settings.strength_db,
+            dial=settings.dial,
+            governor=None if settings.max_rtf is None else Governor(settings.max_rtf),
         )
         if reader.warnings:  # a damaged source holds another number of samples than it says
             audio = replace(audio, frames=None)

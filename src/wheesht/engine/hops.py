@@ -1,11 +1,14 @@
 """The engine fed with any number of samples: 16 kHz, one state per channel, delay taken out."""
 
+import copy
 import time
 
 import numpy as np
 
 from wheesht.audio.samples import SampleQueue
 from wheesht.engine import _ext
+from wheesht.engine.dial_log import DialLog
+from wheesht.engine.governor import DialCap, Governor
 from wheesht.engine.loading import LoadedModel
 from wheesht.errors import ParameterError
 
@@ -14,10 +17,17 @@ class HopEngine:
     """Cut a multi-channel signal at the model's rate into hops and enhance them.
 
     Sample k of the output belongs to sample k of the input: the first `delay` samples, which
-    the engine gives before anything real, are dropped.
+    the engine gives before anything real, are dropped. With a governor, every hop is timed.
     """
 
-    def __init__(self, loaded: LoadedModel, channels: int, isa: str) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        channels: int,
+        isa: str,
+        dial: str = "fixed",
+        governor: Governor | None = None,
+    ) -> None:
         if isa != "" and isa not in _ext.isa_names():
             raise ParameterError(
                 f"isa: got {isa!r}, needs one of {', '.join(_ext.isa_names())}, or '' for the "
@@ -28,10 +38,16 @@ class HopEngine:
         self._frames_per_second = loaded.spec.frames_per_second
         self._units = sum(layer.hidden_size for layer in loaded.spec.recurrent_layers)
         self._engines = [_ext.Stream(loaded.packed, isa) for _ in range(channels)]
+        self._limits = loaded.spec.update_percent
+        for engine in self._engines:
+            engine.set_dial(dial, self._limits.min, self._limits.max)
+        self._governor = governor
+        self._log = DialLog(channels)
         self._settings: tuple[float, float] | None = None  # in force in every engine
         self._waiting = SampleQueue(channels)
         self._to_drop = self._delay
         self._nanoseconds = 0
+        self._cap = self._new_cap()
 
     @property
     def isa(self) -> str:
@@ -61,7 +77,7 @@ class HopEngine:
             return empty, empty
         whole = np.ascontiguousarray(self._waiting.take(hops * self._hop))
         started = time.perf_counter_ns()
-        results = [engine.process(row) for engine, row in zip(self._engines, whole, strict=True)]
+        results = self._enhance(whole) if self._cap is None else self._enhance_in_time(whole)
         self._nanoseconds += time.perf_counter_ns() - started
         dropped = min(self._to_drop, hops * self._hop)
         self._to_drop -= dropped
@@ -70,6 +86,40 @@ class HopEngine:
             return y[None, dropped:], band_gain[None]
         enhanced = np.stack([y[dropped:] for y, _ in results])
         return enhanced, np.stack([band_gain for _, band_gain in results])
+
+    def _enhance(self, whole: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Enhance whole hops, (C, n): for every channel its samples and band gains."""
+        results = [engine.process(row) for engine, row in zip(self._engines, whole, strict=True)]
+        percents = [engine.hop_percents() for engine in self._engines]
+        self._log.push(list(zip(*percents, strict=True)))
+        return results
+
+    def _enhance_in_time(self, whole: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Do the same hop by hop, each at most as long as the governor allows."""
+        assert self._cap is not None and self._governor is not None
+        clock, hops = self._governor.clock, []
+        for start in range(0, whole.shape[1], self._hop):
+            began = clock()
+            hops.append(self._enhance(whole[:, start : start + self._hop]))
+            self._cap.after_hop(clock() - began, max(self._log.last))
+            for engine in self._engines:
+                engine.set_dial_cap(self._cap.percent)
+        return [
+            (np.concatenate([y for y, _ in channel]), np.concatenate([gain for _, gain in channel]))
+            for channel in zip(*hops, strict=True)
+        ]
+
+    def _new_cap(self) -> DialCap | None:
+        if self._governor is None:
+            return None
+        for engine in self._engines:
+            engine.set_dial_cap(self._limits.max)
+        hop_ns = 1e9 / self._frames_per_second
+        return DialCap(hop_ns, self._governor.max_rtf, self._limits.min, self._limits.max)
+
+    def dial_positions(self) -> np.ndarray:
+        """Return P of the last hops, percent, (C, n)."""
+        return self._log.positions()
 
     def apply(self, update_percent: float, min_gain: float) -> None:
         """Use these settings, already checked, in every channel from the next hop on.
@@ -100,6 +150,8 @@ class HopEngine:
         self._waiting.clear()
         self._to_drop = self._delay
         self._nanoseconds = 0
+        self._log.clear()
+        self._cap = self._new_cap()
 
     def copy(self) -> "HopEngine":
         """Return an independent engine in the same state."""
@@ -107,6 +159,8 @@ class HopEngine:
         twin.__dict__.update(self.__dict__)
         twin._engines = [engine.clone() for engine in self._engines]
         twin._waiting = self._waiting.copy()
+        twin._log = self._log.copy()
+        twin._cap = copy.copy(self._cap)
         return twin
 
     def counts(self) -> dict[str, float]:
@@ -116,9 +170,15 @@ class HopEngine:
         each = max(hops, 1) * channels
         updated = sum(sum(engine.updated_units()) for engine in self._engines)
         macs = sum(sum(engine.executed_macs()) for engine in self._engines)
-        return {
+        counts = {
             "hops": hops,
             "update_fraction": updated / (each * max(self._units, 1)),
             "executed_macs_per_second": macs / each * self._frames_per_second,
             "us_per_hop": self._nanoseconds / 1e3 / each,
+            **self._log.summary(),
         }
+        if self._cap is not None:
+            counts["update_percent_cap"] = self._cap.percent
+            counts["late_hops"] = self._cap.late_hops
+            counts["longest_hop_us"] = self._cap.longest_ns / 1e3
+        return counts

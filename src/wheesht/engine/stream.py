@@ -13,6 +13,7 @@ import numpy as np
 
 from wheesht.audio.rates import check_rate
 from wheesht.audio.samples import to_float32
+from wheesht.engine.governor import Governor
 from wheesht.engine.hops import HopEngine
 from wheesht.engine.loading import load_model
 from wheesht.engine.rate_bridge import RateBridge, gain_band, stream_lags
@@ -21,6 +22,7 @@ from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import ModelSpec, UpdatePercent
 
 MAX_CHANNELS = 64  # a guard against swapped axes
+DIALS = ("fixed", "level", "flux", "mask")
 PIECE_SECONDS = 1  # longer chunks are cut, so that working memory does not grow with them
 
 
@@ -44,6 +46,12 @@ class Stream:
         Most that any frequency may be attenuated, dB, 0 or more; None sets no limit.
     isa : str, optional
         Instruction set of the engine; None or empty takes the fastest this machine has.
+    dial : str
+        ``fixed``: every hop has that P. Or what P follows from hop to hop, so that it is
+        `update_percent` on average: ``level``, the mean log power; ``flux``, the change of the
+        spectrum; ``mask``, the change of the mask in the hops before (equations G7 to G9).
+    governor : Governor, optional
+        Turns the dial further down while hops come late; None never measures and never does.
 
     Raises
     ------
@@ -78,12 +86,15 @@ class Stream:
         update_percent: float | None = None,
         strength_db: float | None = None,
         isa: str | None = None,
+        dial: str = "fixed",
+        governor: Governor | None = None,
     ) -> None:
         loaded = load_model(model)
         self._spec = loaded.spec
         self._rate = check_rate("Stream", _as_whole(sample_rate))
         self._channels = _check_channels(channels)
-        self._engine = HopEngine(loaded, self._channels, "" if isa is None else isa)
+        _check_dial(self._spec.update_percent, dial, governor)
+        self._engine = HopEngine(loaded, self._channels, "" if isa is None else isa, dial, governor)
         self._bridge = None
         if self._rate != self._spec.sample_rate:
             self._bridge = RateBridge(self._spec, self._rate, self._channels)
@@ -161,7 +172,7 @@ class Stream:
 
     @property
     def update_percent(self) -> float:
-        """The dial P in percent, as set last.
+        """The dial P in percent, as set last: of every hop, or the mean that `dial` keeps.
 
         May be set at any time from any thread. It holds for all channels alike, from the next
         call of `process` or `flush` on; in a chunk of more than a second, from its next second.
@@ -312,12 +323,25 @@ class Stream:
             ``hops`` per channel; ``update_fraction`` 0 to 1, measured; MACs really executed per
             second of audio and channel, ``executed_macs_per_second``; mean time of the engine per
             hop and channel, ``us_per_hop``; ``rtf``, all time spent in `process`
-            and `flush` over the duration of the audio, all channels together.
+            and `flush` over the duration of the audio, all channels together; P of the hops as
+            ``update_percent_mean``, ``_min``, ``_max`` and ``_last``, over all channels. With a
+            governor also its cap on P, ``update_percent_cap``, the number of ``late_hops``, and
+            the time of the longest hop in all channels, ``longest_hop_us``.
         """
         counts = self._engine.counts()
         seconds = self._fed / self._rate
         counts["rtf"] = self._nanoseconds / 1e9 / seconds if seconds else 0.0
         return counts
+
+    def dial_positions(self) -> np.ndarray:
+        """Return P of every hop of the last minute.
+
+        Returns
+        -------
+        ndarray of float64, shape (channels, n)
+            Percent, in order; n is the number of hops so far, at most 6000.
+        """
+        return self._engine.dial_positions()
 
     def _advance(self, x: np.ndarray) -> np.ndarray:
         """Enhance samples at the stream's rate, shape (C, n), that nobody else will write to."""
@@ -364,6 +388,18 @@ def _check_update_percent(limits: UpdatePercent, value: object) -> float:
             f"this model"
         )
     return number
+
+
+def _check_dial(limits: UpdatePercent, dial: object, governor: object) -> None:
+    if dial not in DIALS:
+        raise ParameterError(f"dial: got {dial!r}, needs one of {', '.join(DIALS)}")
+    if governor is not None and not isinstance(governor, Governor):
+        raise ParameterError(f"governor: got {governor!r}, needs a Governor or None")
+    if (dial != "fixed" or governor is not None) and limits.min == limits.max:
+        raise ParameterError(
+            f"dial, governor: the dial of this model stands at {limits.max:g} percent and cannot "
+            f"be turned; leave them out"
+        )
 
 
 def _check_strength_db(value: object) -> float | None:

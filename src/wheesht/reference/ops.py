@@ -67,6 +67,40 @@ def select_top_a(z_pre: np.ndarray, count: int) -> np.ndarray:
     return update_mask
 
 
+@dataclass
+class DialState:
+    """What a dial remembers from hop to hop; as here at the start of a signal."""
+
+    mean: float = 0.0
+    deviation: float = 0.0
+    owed: float = 0.0
+    hops: int = 0
+
+
+def turn_dial(state: DialState, statistic: float, target: float, low: float, high: float) -> float:
+    """Return P of the next hop in percent and remember it (G8, G9).
+
+    Parameters
+    ----------
+    state : DialState
+        Changed.
+    statistic : float
+        Of this hop (G7).
+    target, low, high : float
+        The mean of P to keep and the range of the model's dial, percent.
+    """
+    state.hops += 1
+    share = max(1.0 / state.hops, 0.01)
+    state.mean += share * (statistic - state.mean)
+    above = statistic - state.mean
+    state.deviation += share * (abs(above) - state.deviation)
+    room = min(target - low, high - target, 25.0)
+    swing = 10.0 * min(max(above / (state.deviation + 1e-3), -2.0), 2.0) * room / 25.0
+    change = min(max(swing + 0.02 * state.owed, -room), room)
+    state.owed -= change
+    return target + change
+
+
 def select_above(z_pre: np.ndarray, threshold: np.ndarray) -> np.ndarray:
     """Choose the units whose update gate exceeds their threshold (G6).
 

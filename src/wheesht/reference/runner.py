@@ -12,6 +12,8 @@ from wheesht.reference import ops
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import GRU, DeepFilter, Linear, selected_units
 
+DIALS = ("fixed", "level", "flux", "mask")
+
 
 class ReferenceStream:
     """Run a bundle in float64; slow, obvious, and what every fast path is compared with.
@@ -26,16 +28,26 @@ class ReferenceStream:
     min_gain : float
         Smallest mask value, 0 to 1, linear (attenuation limit). A deep filter is weakened with
         it; 1 passes the input through. May be changed like P.
+    dial : str
+        What P follows from hop to hop, so that it is `update_percent` on average: ``fixed``,
+        ``level``, ``flux`` or ``mask``.
 
     Raises
     ------
     ParameterError
-        `update_percent` or `min_gain` is outside its range.
+        `update_percent` or `min_gain` is outside its range, or `dial` is another word.
     """
 
     def __init__(
-        self, bundle: Bundle, update_percent: float | None = None, min_gain: float = 0.0
+        self,
+        bundle: Bundle,
+        update_percent: float | None = None,
+        min_gain: float = 0.0,
+        dial: str = "fixed",
     ) -> None:
+        if dial not in DIALS:
+            raise ParameterError(f"dial: got {dial!r}, needs one of {', '.join(DIALS)}")
+        self._dial = dial
         self.spec = bundle.spec
         self._tensors = {name: t.astype(np.float64) for name, t in bundle.tensors.items()}
         self._window = sqrt_hann(self.spec.front_end.win_length)
@@ -81,6 +93,9 @@ class ReferenceStream:
         self._masks: list[np.ndarray] = []
         self._coefficients: list[np.ndarray] = []
         self._executed_macs = [0] * len(self.spec.layers)
+        self._dial_state = ops.DialState()
+        self._earlier: np.ndarray | None = None  # features of the last hop
+        self._hop_percents: list[float] = []
 
     def clone(self) -> Self:
         """Return an independent stream in the same state, records included."""
@@ -90,6 +105,8 @@ class ReferenceStream:
         twin._masks = list(self._masks)
         twin._coefficients = list(self._coefficients)
         twin._executed_macs = list(self._executed_macs)
+        twin._dial_state = copy.copy(self._dial_state)
+        twin._hop_percents = list(self._hop_percents)
         return twin
 
     @property
@@ -122,6 +139,11 @@ class ReferenceStream:
     def update_masks(self) -> np.ndarray:
         """Which units were updated per hop since the last reset, (hops, sum of H), bool."""
         return np.reshape(np.array(self._update_masks, dtype=bool), (self.hops, self._n_units))
+
+    @property
+    def hop_percents(self) -> list[float]:
+        """P of every hop since the last reset, percent."""
+        return list(self._hop_percents)
 
     @property
     def executed_macs(self) -> list[int]:
@@ -211,6 +233,7 @@ class ReferenceStream:
         bins = self.spec.features
         seen = log_power(spectrum[bins.first_bin : bins.first_bin + bins.n_bins], bins.floor)
         x = normalise(seen, self._tensors["features.mean"], self._tensors["features.scale"])
+        self._hop_percents.append(self._turn_dial(x))
         chosen, start = [np.zeros(0, dtype=bool)], 0
         for i, layer in enumerate(self.spec.layers):
             if isinstance(layer, Linear):
@@ -222,6 +245,24 @@ class ReferenceStream:
             start += layer.hidden_size
         self._update_masks.append(np.concatenate(chosen))
         return x
+
+    def _turn_dial(self, x: np.ndarray) -> float:
+        """P of this hop from its features and the masks of earlier hops (G7 to G9)."""
+        earlier = np.zeros_like(x) if self._earlier is None else self._earlier
+        self._earlier = x
+        nothing = np.zeros(self.spec.mask.n_bins)
+        masks = [nothing, nothing, *self._masks[-2:]]
+        statistics = {
+            "level": np.mean(x),
+            "flux": np.mean(np.abs(x - earlier)),
+            "mask": np.mean(np.abs(masks[-1] - masks[-2])),
+        }
+        if self._dial == "fixed":
+            return self.update_percent
+        limits, statistic = self.spec.update_percent, float(statistics[self._dial])
+        return ops.turn_dial(
+            self._dial_state, statistic, self.update_percent, limits.min, limits.max
+        )
 
     def _linear(self, i: int, layer: Linear, x: np.ndarray) -> np.ndarray:
         weight, bias = (self._tensors[f"{layer.name}.{t}"] for t in ("weight", "bias"))
@@ -244,7 +285,9 @@ class ReferenceStream:
 
     def _select(self, layer: GRU, z_pre: np.ndarray) -> np.ndarray:
         if layer.gate == "top_a":
-            return ops.select_top_a(z_pre, selected_units(self.update_percent, layer.hidden_size))
+            return ops.select_top_a(
+                z_pre, selected_units(self._hop_percents[-1], layer.hidden_size)
+            )
         if layer.gate == "threshold":
             return ops.select_above(z_pre, self._tensors[f"{layer.name}.threshold"])
         return np.ones(layer.hidden_size, dtype=bool)
