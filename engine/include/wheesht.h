@@ -65,8 +65,8 @@ typedef enum { WH_NONE = 0, WH_RELU, WH_PRELU, WH_SIGMOID, WH_TANH } wh_activati
 typedef enum { WH_GATE_NONE = 0, WH_GATE_TOP_A, WH_GATE_THRESHOLD } wh_gate;
 
 /* What the dial follows from hop to hop: nothing; the mean of the normalised log powers; their mean
- * change since the last hop; the mean change of the mask between the last two hops. */
-typedef enum { WH_DIAL_FIXED = 0, WH_DIAL_LEVEL, WH_DIAL_FLUX, WH_DIAL_MASK } wh_dial;
+ * change since the last hop. */
+typedef enum { WH_DIAL_FIXED = 0, WH_DIAL_LEVEL, WH_DIAL_FLUX } wh_dial;
 
 /** One layer. Which pointers are set decides the variant of a matrix; those that the kind does
  *  not use are ignored.

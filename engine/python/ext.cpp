@@ -81,7 +81,7 @@ template <class E> E named(const std::string &name, const char *const *names, in
 
 const char *const kActivations[] = {"none", "relu", "prelu", "sigmoid", "tanh"};
 const char *const kGates[] = {"none", "top_a", "threshold"};
-const char *const kDials[] = {"fixed", "level", "flux", "mask"};
+const char *const kDials[] = {"fixed", "level", "flux"};
 
 uint64_t now_nanoseconds()
 {
@@ -243,7 +243,7 @@ public:
     void set_dial(const std::string &name, double low, double high)
     {
         Busy busy(*this);
-        const wh_dial dial = named<wh_dial>(name, kDials, 4, "dial");
+        const wh_dial dial = named<wh_dial>(name, kDials, 3, "dial");
         check(wh_stream_set_dial(stream_, dial, low, high), "dial");
     }
     void set_dial_cap(double percent)
@@ -411,8 +411,7 @@ static void bind_stream(nb::module_ &m)
         .def("set_update_percent", &Stream::set_update_percent, nb::arg("percent"),
              "Set the share of units that top-A layers update, above 0 to 100.")
         .def("set_dial", &Stream::set_dial, nb::arg("dial"), nb::arg("low"), nb::arg("high"),
-             "Let P follow the signal within low to high percent: 'level', 'flux' or 'mask'; or not: "
-             "'fixed'.")
+             "Let P follow the signal within low to high percent: 'level' or 'flux'; or not: 'fixed'.")
         .def("set_dial_cap", &Stream::set_dial_cap, nb::arg("percent"),
              "Set the largest P that a hop may have, above 0 to 100.")
         .def("set_min_gain", &Stream::set_min_gain, nb::arg("gain"),

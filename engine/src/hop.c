@@ -48,16 +48,14 @@ static void features(wh_stream *s)
     for (int32_t k = 0; k < n; ++k) x[k] = (x[k] - mean[k]) * scale[k];
 }
 
-/* P of this hop: the dial's, from the features and the last mask, under the cap. */
+/* P of this hop: the dial's, from the features, under the cap. */
 static void turn_dial(wh_stream *s)
 {
-    const wh_model *m = s->model;
     const float *x = s->layers[0].input;
-    const int32_t n = m->layers[0].input_size;
+    const int32_t n = s->model->layers[0].input_size;
     double percent = s->update_percent, statistic = 0.0;
     if (s->dial == WH_DIAL_LEVEL) statistic = wh_mean(x, n);
     if (s->dial == WH_DIAL_FLUX) statistic = wh_mean_change(x, s->earlier, n);
-    if (s->dial == WH_DIAL_MASK) statistic = wh_mean_change(s->mask, s->earlier, m->mask_bins);
     if (s->dial != WH_DIAL_FIXED)
         percent = wh_dial_turn(&s->dial_state, statistic, percent, s->dial_low, s->dial_high);
     s->hop_percent = percent < s->dial_cap ? percent : s->dial_cap;

@@ -34,7 +34,7 @@ struct wh_stream {
     float *mask;         /* (mask_bins,), and behind it the coefficients of a deep filter */
     float *past;         /* spectra of this and the last frames, laid out as the coefficients */
     scratch work;
-    float *earlier;      /* features or mask of an earlier hop, for the dial; padded */
+    float *earlier;      /* features of the last hop, for the dial; padded */
     double update_percent;                   /* set by the caller */
     wh_dial dial;
     double dial_low, dial_high, dial_cap;    /* percent */

@@ -62,8 +62,7 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
     s->overlap = take_floats(a, m->hop_length);
     s->mask = take_floats(a, m->mask_bins + wh_coefficients(m));
     s->past = take_floats(a, wh_coefficients(m));
-    const int32_t n_features = m->layers[0].input_size;
-    s->earlier = take_floats(a, n_features > m->mask_bins ? n_features : m->mask_bins);
+    s->earlier = take_floats(a, m->layers[0].input_size);
     place_scratch(a, m, &s->work);
 }
 
@@ -174,12 +173,11 @@ wh_status wh_stream_set_update_percent(wh_stream *s, double percent)
 wh_status wh_stream_set_dial(wh_stream *s, wh_dial dial, double low, double high)
 {
     if (!s) return WH_ERR_NULL;
-    if ((uint32_t)dial > WH_DIAL_MASK || !(low > 0.0 && low <= high && high <= 100.0))
+    if ((uint32_t)dial > WH_DIAL_FLUX || !(low > 0.0 && low <= high && high <= 100.0))
         return WH_ERR_RANGE;
     if (dial != s->dial) {
-        const int32_t n_features = s->model->layers[0].input_size, n_mask = s->model->mask_bins;
         s->dial_state = (wh_dial_state){0};
-        memset(s->earlier, 0, (size_t)(n_features > n_mask ? n_features : n_mask) * sizeof(float));
+        memset(s->earlier, 0, (size_t)s->model->layers[0].input_size * sizeof *s->earlier);
     }
     s->dial = dial;
     s->dial_low = low;

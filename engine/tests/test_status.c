@@ -127,7 +127,7 @@ static void settings_outside_their_range_are_refused(void)
     for (int k = 0; k < 6; ++k)
         CHECK(wh_stream_set_dial(s, WH_DIAL_LEVEL, ranges[k][0], ranges[k][1]) == WH_ERR_RANGE,
               "range %d", k);
-    CHECK(wh_stream_set_dial(s, (wh_dial)4, 1.0, 100.0) == WH_ERR_RANGE, "dial");
+    CHECK(wh_stream_set_dial(s, (wh_dial)3, 1.0, 100.0) == WH_ERR_RANGE, "dial");
     CHECK(wh_stream_set_dial(NULL, WH_DIAL_LEVEL, 1.0, 100.0) == WH_ERR_NULL, "stream");
     static const double caps[] = {0.0, -1.0, 100.5, NAN};
     for (int k = 0; k < 4; ++k)

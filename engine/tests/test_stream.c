@@ -733,7 +733,6 @@ int main(void)
     dial_keeps_its_mean_under_any_statistic();
     all_instruction_sets_turn_the_dial_alike(WH_DIAL_LEVEL);
     all_instruction_sets_turn_the_dial_alike(WH_DIAL_FLUX);
-    all_instruction_sets_turn_the_dial_alike(WH_DIAL_MASK);
     cap_cuts_the_dial_and_is_not_made_up_for();
     min_gain_limits_the_attenuation();
     a_single_tap_delays_by_its_frames(320, 1);

@@ -29,6 +29,9 @@ TOP_GAIN_TOLERANCE = 1e-5  # of a mean of factors up to 1: measured at most 1.9e
 # Measured: one pair of units in 20 million choices. The bound lets one pair pass in the 0.26
 # million of a test.
 ONE_STEP_SHARE = 1e-5
+# Points of P: a statistic of float32 against one of float64, once the running deviation is there to
+# divide by. Measured at most 1.3e-4, running freely included.
+DIAL_TOLERANCE = 1e-3
 # The same when both run freely, so that a different choice has its consequences.
 FREE_SHARE = 1e-4
 
@@ -226,6 +229,31 @@ def test_shipped_models_agree_with_the_judge(name, percent):
     assert below_db(want, got) >= BELOW_DB
     share, _ = free_running(bundle, percent, x)
     assert share <= FREE_SHARE
+
+
+@pytest.mark.parametrize("dial", ["level", "flux"])
+def test_the_dial_turns_as_the_judge_turns_it(dial):
+    bundle, x = random_bundle_of(gru_host((65, 33)), seed=8), signal(seconds=4.0)
+    judge, stream = ReferenceStream(bundle, 40, dial=dial), engine(bundle, 40)
+    stream.set_dial(dial, bundle.spec.update_percent.min, bundle.spec.update_percent.max)
+    want = judge.process(x)
+    got, _ = stream.process_given(x, given_masks(judge))
+    assert below_db(want, got) >= BELOW_DB
+    percents = np.array(judge.hop_percents)
+    assert np.std(percents) > 1.0
+    assert np.max(np.abs(percents - stream.hop_percents())) <= DIAL_TOLERANCE
+    share = judge.update_masks[:, :65].sum(axis=1) / 65
+    assert np.max(np.abs(100 * share - percents)) <= 100 * 0.5 / 65 + 1e-9
+
+
+@pytest.mark.parametrize("dial", ["level", "flux"])
+def test_a_shipped_model_whose_dial_moves_follows_the_judge(dial):
+    bundle, x = read_bundle("gru"), signal(seconds=4.0)
+    judge, stream = ReferenceStream(bundle, 40, dial=dial), engine(bundle, 40)
+    stream.set_dial(dial, bundle.spec.update_percent.min, bundle.spec.update_percent.max)
+    want, (got, _) = judge.process(x), stream.process(x)
+    assert np.max(np.abs(np.array(judge.hop_percents) - stream.hop_percents())) <= DIAL_TOLERANCE
+    assert below_db(want, got) >= 40.0  # a choice at the edge may differ, with what follows
 
 
 @pytest.mark.parametrize("isa", ISAS)

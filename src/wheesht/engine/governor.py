@@ -1,4 +1,4 @@
-"""The deadline governor: less compute per hop while hops come late, more again when there is room."""
+"""The deadline governor: less compute per hop while hops come late, more when there is room."""
 
 import time
 from collections.abc import Callable

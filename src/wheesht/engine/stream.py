@@ -22,7 +22,7 @@ from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import ModelSpec, UpdatePercent
 
 MAX_CHANNELS = 64  # a guard against swapped axes
-DIALS = ("fixed", "level", "flux", "mask")
+DIALS = ("fixed", "level", "flux")  # what P may follow
 PIECE_SECONDS = 1  # longer chunks are cut, so that working memory does not grow with them
 
 
@@ -47,9 +47,8 @@ class Stream:
     isa : str, optional
         Instruction set of the engine; None or empty takes the fastest this machine has.
     dial : str
-        ``fixed``: every hop has that P. Or what P follows from hop to hop, so that it is
-        `update_percent` on average: ``level``, the mean log power; ``flux``, the change of the
-        spectrum; ``mask``, the change of the mask in the hops before (equations G7 to G9).
+        ``fixed``: every hop has that P. Or what P follows from hop to hop, `update_percent` being
+        its mean: ``level``, the mean log power; ``flux``, its change (equations G7 to G9).
     governor : Governor, optional
         Turns the dial further down while hops come late; None never measures and never does.
 

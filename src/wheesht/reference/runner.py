@@ -12,7 +12,7 @@ from wheesht.reference import ops
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import GRU, DeepFilter, Linear, selected_units
 
-DIALS = ("fixed", "level", "flux", "mask")
+DIALS = ("fixed", "level", "flux")
 
 
 class ReferenceStream:
@@ -30,7 +30,7 @@ class ReferenceStream:
         it; 1 passes the input through. May be changed like P.
     dial : str
         What P follows from hop to hop, so that it is `update_percent` on average: ``fixed``,
-        ``level``, ``flux`` or ``mask``.
+        ``level`` or ``flux``.
 
     Raises
     ------
@@ -247,21 +247,15 @@ class ReferenceStream:
         return x
 
     def _turn_dial(self, x: np.ndarray) -> float:
-        """P of this hop from its features and the masks of earlier hops (G7 to G9)."""
+        """P of this hop from its features (G7 to G9)."""
         earlier = np.zeros_like(x) if self._earlier is None else self._earlier
         self._earlier = x
-        nothing = np.zeros(self.spec.mask.n_bins)
-        masks = [nothing, nothing, *self._masks[-2:]]
-        statistics = {
-            "level": np.mean(x),
-            "flux": np.mean(np.abs(x - earlier)),
-            "mask": np.mean(np.abs(masks[-1] - masks[-2])),
-        }
         if self._dial == "fixed":
             return self.update_percent
-        limits, statistic = self.spec.update_percent, float(statistics[self._dial])
+        statistic = np.mean(x) if self._dial == "level" else np.mean(np.abs(x - earlier))
+        limits = self.spec.update_percent
         return ops.turn_dial(
-            self._dial_state, statistic, self.update_percent, limits.min, limits.max
+            self._dial_state, float(statistic), self.update_percent, limits.min, limits.max
         )
 
     def _linear(self, i: int, layer: Linear, x: np.ndarray) -> np.ndarray:

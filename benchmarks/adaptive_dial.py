@@ -1,0 +1,115 @@
+"""Compare dials that follow the signal with a fixed one at the same mean P.
+
+    python benchmarks/adaptive_dial.py $WHEESHT_DATA/testsets/valid.tsv --data $WHEESHT_DATA \
+        [--model gru,gru-dense] [--update-percent 50,25] [--jobs N]
+
+Choose settings on the validation table only. Two rows show what a dial's information is worth:
+`shuffled` has the positions of `flux` of each clip in random order, so that P varies as much and
+follows nothing; `clean` follows the level of the clean speech, which no program can know.
+Differences from `fixed` are means over clips with their paired 95 % interval.
+"""
+
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # before numpy
+
+import argparse
+import functools
+import sys
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from wheesht import Stream
+from wheesht.data.testset import RATE, Clip, clips_of_table
+from wheesht.metrics import METRICS, score
+from wheesht.reference.ops import DialState, turn_dial
+
+MEASURES = {name: METRICS[name] for name in ("pesq_wb", "estoi", "si_sdr")}
+DIALS = ("fixed", "level", "flux", "shuffled", "clean")
+HOP = RATE // 100
+
+
+def level_of_clean(clean: np.ndarray, percent: float) -> np.ndarray:
+    """Return P per hop from the log power of the clean speech in each frame."""
+    power = np.pad(clean.astype(np.float64) ** 2, (HOP, 0)).reshape(-1, HOP).sum(axis=1)
+    level, state = np.log(power[1:] + power[:-1] + 1e-8), DialState()
+    return np.array([turn_dial(state, d, percent, 1.0, 100.0) for d in level])
+
+
+def enhance(
+    model: str, noisy: np.ndarray, percent: float, dial: str, positions: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the enhanced clip and P per hop; `positions` set P by hand."""
+    with Stream(model, RATE, update_percent=percent, dial=dial) as stream:
+        if positions is None:
+            parts = [stream.process(noisy)]
+        else:
+            parts = []
+            for t, position in enumerate(positions):
+                stream.update_percent = position
+                parts.append(stream.process(noisy[t * HOP : (t + 1) * HOP]))
+        stream.update_percent = percent
+        return np.concatenate([*parts, stream.flush()]), stream.dial_positions()[0]
+
+
+def score_clip(model: str, percent: float, clip: Clip) -> np.ndarray:
+    """Return mean P and every measure, one row per dial."""
+    noisy, clean = clip.samples()
+    if clean is None:
+        raise SystemExit(f"{clip.name}: needs clean speech")
+    _, flux = enhance(model, noisy, percent, "flux", None)
+    by_hand = {
+        "shuffled": np.random.default_rng(0).permutation(flux[: len(noisy) // HOP]),
+        "clean": level_of_clean(clean, percent),
+    }
+    rows = []
+    for dial in DIALS:
+        own = "fixed" if dial in by_hand else dial
+        enhanced, positions = enhance(model, noisy, percent, own, by_hand.get(dial))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PESQ of clips without speech
+            values, errors = score(MEASURES, clean, enhanced, RATE)
+        if errors:
+            raise SystemExit(f"{clip.name}: {errors}")
+        rows.append([positions.mean(), *(values[name] for name in MEASURES)])
+    return np.array(rows)
+
+
+def report(model: str, percent: float, scores: np.ndarray) -> None:
+    """Print the table of one model; `scores` has shape (clips, dials, 1 + measures)."""
+    from wheesht.statistics import paired_interval
+
+    print(f"\n{model}, P = {percent:g}, {len(scores)} clips\n")
+    print("| dial | mean P (per clip) | " + " | ".join(MEASURES) + " |")
+    print("| --- " * (2 + len(MEASURES)) + "|")
+    for k, dial in enumerate(DIALS):
+        own, fixed = scores[:, k], scores[:, 0]
+        cells = [f"{own[:, 0].mean():.2f} ({own[:, 0].min():.1f} to {own[:, 0].max():.1f})"]
+        for i in range(1, 1 + len(MEASURES)):
+            gain = paired_interval(own[:, i], fixed[:, i])
+            difference = f"{gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+            cells.append(f"{own[:, i].mean():.4f}" if dial == "fixed" else difference)
+        print(f"| {dial} | " + " | ".join(cells) + " |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the corpus")
+    parser.add_argument("--model", default="gru,gru-dense", help="names or files, by commas")
+    parser.add_argument("--update-percent", default="50,25", help="means of P, by commas")
+    parser.add_argument("--jobs", type=int, default=1)
+    asked = parser.parse_args()
+    clips = list(clips_of_table(asked.table, asked.data))
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        for model in asked.model.split(","):
+            for percent in map(float, asked.update_percent.split(",")):
+                work = functools.partial(score_clip, model, percent)
+                report(model, percent, np.array(list(pool.map(work, clips))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
