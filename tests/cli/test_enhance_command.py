@@ -82,6 +82,24 @@ def test_a_dial_out_of_range_is_wrong_use(noisy, small_bundle, dial, capsys):
     assert [p.name for p in noisy.parent.iterdir()] == ["noisy.wav"]
 
 
+def test_a_dial_that_moves_and_a_governor_are_passed_on(noisy, small_bundle, capsys):
+    target, outputs = noisy.with_name("out.wav"), {}
+    for given in ([], ["--dial", "flux"], ["--max-rtf", "1e-9"]):
+        options = ["-o", target, "--overwrite", "--model", small_bundle, "--json", *given]
+        assert enhance(noisy, *options) == 0
+        fraction = json.loads(capsys.readouterr().out)["files"][0]["update_fraction"]
+        outputs[" ".join(given)] = soundfile.read(target)[0], fraction
+    assert not np.array_equal(outputs[""][0], outputs["--dial flux"][0])
+    assert outputs["--dial flux"][1] == pytest.approx(outputs[""][1], abs=0.05)
+    assert outputs["--max-rtf 1e-9"][1] < 0.2 < outputs[""][1]  # every hop is late
+
+
+@pytest.mark.parametrize("given", [["--dial", "top_a"], ["--max-rtf", "0"], ["--max-rtf", "1.5"]])
+def test_a_dial_or_deadline_that_does_not_exist_is_wrong_use(noisy, given, capsys):
+    assert enhance(noisy, *given) == 2
+    assert not noisy.with_name("noisy_clean.wav").exists()
+
+
 def test_nothing_is_overwritten_unless_asked(noisy, open_bundle, tmp_path, capsys):
     target = tmp_path / "out.wav"
     target.write_bytes(b"precious")
