@@ -99,6 +99,14 @@ def test_a_steady_load_ends_at_a_steady_dial(start, ns_at_100):
     assert cap.late_hops <= FALL_HOPS + 10
 
 
+def test_the_first_late_hop_cuts_the_p_that_it_had():
+    cap = DialCap(HOP_NS, 0.5, 1.0, 100.0)
+    cap.after_hop(int(0.6 * HOP_NS), 40.0)
+    assert cap.percent == pytest.approx(40 * DECREASE)
+    cap.after_hop(int(0.6 * HOP_NS), 1.0)
+    assert cap.percent == 1.0
+
+
 def test_hops_that_wait_for_slow_ones_before_them_are_late_too():
     cap = DialCap(HOP_NS, 0.5, 1.0, 100.0)
     for took in [3.2, 0.1, 0.1, 0.1, 0.1]:  # lags 3.2, 2.3, 1.4, 0.5, 0.1 hops
@@ -151,7 +159,9 @@ def test_reset_and_clone_have_a_cap_of_their_own(small_bundle):
     stream.process(np.zeros(16000))
     fallen = stream.stats()["update_percent_cap"]
     assert fallen < 20
-    twin = stream.clone()
+    twin, late = stream.clone(), stream.stats()["late_hops"]
+    twin.process(np.zeros(1600))
+    assert (stream.stats()["late_hops"], twin.stats()["late_hops"]) == (late, late + 10)
     stream.reset()
     assert stream.stats()["update_percent_cap"] == 100 and stream.stats()["late_hops"] == 0
     assert twin.stats()["update_percent_cap"] == fallen and twin.stats()["late_hops"] > 0
