@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from wheesht.endings import held_back, leave_on_termination
@@ -78,6 +79,54 @@ def worker_count(asked: int) -> int:
     return asked or os.cpu_count() or 1
 
 
+@dataclass(frozen=True)
+class WorkerPool:
+    """Processes that wait for calls; as a context it ends them.
+
+    Attributes
+    ----------
+    submit : callable ``(function, *arguments)``
+        Returns a `concurrent.futures.Future`.
+    is_up : callable
+        Whether a process has come up yet.
+    """
+
+    submit: Callable[..., Any]
+    is_up: Callable[[], bool]
+
+
+@contextlib.contextmanager
+def worker_pool(
+    workers: int, prepare: Callable[..., None] | None = None, arguments: Sequence[Any] = ()
+) -> Iterator[WorkerPool]:
+    """Give processes of one thread each; none outlives this context, nor this process.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes, 1 or more; each starts when there is a call for it.
+    prepare : callable, optional
+        A function of a module, called with `arguments` once in every process before its calls.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context("spawn")  # fork is unsafe once numpy has threads
+    with held_back("SIGHUP"):  # the process that minds semaphores is started here; it must stay
+        stop, up = context.Event(), context.Event()
+    pool = ProcessPoolExecutor(workers, context, _prepare, (stop, up, prepare, arguments))
+
+    def submit(function: Callable[..., Any], *given: Any) -> Any:
+        with held_back("SIGINT"), _environment(ONE_THREAD):  # a worker may start here: it inherits
+            return pool.submit(_call, function, *given)
+
+    try:
+        yield WorkerPool(submit, up.is_set)
+    finally:
+        stop.set()  # after an interruption or an error, workers leave their files and return
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
 def _share_out(
     jobs: Sequence[J],
     which: Sequence[int],
@@ -86,21 +135,15 @@ def _share_out(
     on_done: Callable[[J, R | None], None],
 ) -> list[int]:
     """Run some of the jobs in processes; return those that were cut off, in order."""
-    import multiprocessing
-    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from concurrent.futures import FIRST_COMPLETED, Future, wait
     from concurrent.futures.process import BrokenProcessPool
 
-    context = multiprocessing.get_context("spawn")  # fork is unsafe once numpy has threads
-    with held_back("SIGHUP"):  # the process that minds semaphores is started here; it must stay
-        stop, up = context.Event(), context.Event()
-    pool = ProcessPoolExecutor(workers, context, _prepare, (stop, up))
     futures: dict[Future[R], int] = {}
     left = set(which)
-    try:
-        with held_back("SIGINT"), _environment(ONE_THREAD):  # workers start here and inherit both
-            with contextlib.suppress(BrokenProcessPool):
-                for i in which:
-                    futures[pool.submit(_call, work, jobs[i])] = i
+    with worker_pool(workers) as pool:
+        with contextlib.suppress(BrokenProcessPool):
+            for i in which:
+                futures[pool.submit(work, jobs[i])] = i
         pending = set(futures)
         while pending:
             finished, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -109,10 +152,7 @@ def _share_out(
                     result = future.result()
                     left.discard(futures[future])
                     on_done(jobs[futures[future]], result)
-    finally:
-        stop.set()  # after an interruption or an error, workers leave their files and return
-        pool.shutdown(wait=True, cancel_futures=True)
-    if left and not up.is_set():
+    if left and not pool.is_up():
         raise StateError(
             "no worker process came up; in a script, put what starts them below "
             "if __name__ == '__main__':"
@@ -137,13 +177,17 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 _stop: Any = None  # in a worker process: the event that ends its work
 
 
-def _prepare(stop: Any, up: Any) -> None:
+def _prepare(
+    stop: Any, up: Any, prepare: Callable[..., None] | None, arguments: Sequence[Any]
+) -> None:
     """Set up a worker process."""
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot hold it back
     leave_on_termination()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if prepare is not None:
+        prepare(*arguments)
     up.set()
 
 
@@ -157,9 +201,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _call(work: Callable[[J], R], job: J) -> R:
+def _call(function: Callable[..., R], *given: Any) -> R:
     try:
-        return work(job)
+        return function(*given)
     except SystemExit as ended:
         # The pool would take it for the outcome of a job, and go on with the next.
         os._exit(ended.code if isinstance(ended.code, int) else 1)
