@@ -109,7 +109,7 @@ def test_bank_is_decoded_once_and_again_after_a_change(tmp_path):
     path = record(tmp_path / "a.wav", n=50)
     seen = []
 
-    def watch(files):
+    def watch(files, label):
         seen.append(len(files))
         return files
 
@@ -131,7 +131,7 @@ def test_a_recording_goes_round(tmp_path, start, count):
 def test_an_interrupted_decoding_leaves_no_bank(tmp_path):
     path = record(tmp_path / "a.wav", n=50)
 
-    def interrupted(files):
+    def interrupted(files, label):
         yield files[0]
         raise KeyboardInterrupt
 

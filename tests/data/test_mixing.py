@@ -1,5 +1,10 @@
 """Training pairs: their SNR, level, reproducibility, and what they are made of."""
 
+import multiprocessing
+import os
+import pickle
+import signal
+
 import numpy as np
 import pytest
 
@@ -7,7 +12,7 @@ from wheesht.data.augment import coloured_noise, random_filter
 from wheesht.data.bank import SampleBank
 from wheesht.data.mixing import Mixer, MixingConfig, active_power
 from wheesht.data.prefetch import batches
-from wheesht.errors import ConfigError
+from wheesht.errors import ConfigError, StateError
 
 PLAIN = {
     "clean_share": 0.0,
@@ -130,6 +135,11 @@ def test_coloured_noise_falls_towards_high_frequencies_and_has_unit_deviation():
         ({"seconds": 0.1}, "0.5 to 60 s"),
         ({"snr_db": (5.0, -5.0)}, "low before high"),
         ({"babble_share": 1.5}, "0 to 1"),
+        ({"reverb_share": -0.1}, "reverb_share: got -0.1, needs 0 to 1"),
+        ({"speed": (0.3, 1.0)}, "0.5 to 2"),
+        ({"low_pass_hz": (500.0, 4000.0)}, "1000 Hz or more"),
+        ({"rooms": 0}, "rooms: got 0"),
+        ({"workers": -1}, "workers: got -1"),
     ],
 )
 def test_settings_out_of_range_are_refused(change, message):
@@ -140,3 +150,134 @@ def test_settings_out_of_range_are_refused(change, message):
 @pytest.mark.parametrize(("n", "power"), [(0, 1e-12), (1, 0.25), (319, 0.25), (320, 0.25)])
 def test_less_than_a_frame_counts_as_a_whole_one(n, power):
     assert active_power(np.full(n, 0.5)) == power
+
+
+def tone_mixer(frequency, **changes):
+    """Speech is a tone, noise is all but absent."""
+    t = np.arange(64000) / 16000
+    tone = SampleBank(
+        np.round(8000 * np.sin(2 * np.pi * frequency * t)).astype(np.int16), np.array([0, 64000])
+    )
+    settings = {**PLAIN, "seconds": 1.0, "snr_db": (60.0, 60.0), **changes}
+    return Mixer(tone, bank(1, [90001]), MixingConfig(**settings))
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.0, 1.15])
+def test_speed_moves_the_pitch(factor):
+    make = tone_mixer(1000.0, speed_share=1.0, speed=(factor, factor))
+    for index in range(3):
+        _, clean = make.pair(0, index)
+        peak = np.argmax(np.abs(np.fft.rfft(clean * np.hanning(len(clean)))))
+        assert len(clean) == 16000 and peak == pytest.approx(1000 * factor, abs=1.5)
+
+
+def test_speed_leaves_half_of_the_pairs_when_its_share_is_half():
+    make = tone_mixer(1000.0, speed_share=0.5, speed=(1.15, 1.15))
+    peaks = [np.argmax(np.abs(np.fft.rfft(make.pair(0, i)[1]))) for i in range(60)]
+    assert 12 <= np.sum(np.array(peaks) > 1070) <= 48  # binomial, five sigma is 19
+
+
+def test_a_low_pass_takes_the_same_from_noisy_and_clean():
+    share = {"low_pass_share": 1.0, "low_pass_hz": (4000.0, 4000.0)}
+    for frequency, passes in ((3000.0, True), (5000.0, False)):
+        noisy, clean = tone_mixer(frequency, noiseless_share=1.0, **share).pair(0, 0)
+        assert np.array_equal(noisy, clean)
+        spectrum = np.abs(np.fft.rfft(clean * np.hanning(16000)))
+        assert (np.argmax(spectrum) == frequency) == passes
+
+
+def test_noiseless_pairs_are_their_own_target():
+    make = mixer(noiseless_share=0.5)
+    same = sum(np.array_equal(*make.pair(0, index)) for index in range(60))
+    assert 11 <= same <= 49  # binomial, five sigma is 19
+
+
+def room_mixer(**changes):
+    """One room: the talker's echo comes after 20 ms and 100 ms, the noise's after 50 ms."""
+    talker, noise = np.zeros(2000, np.int16), np.zeros(2000, np.int16)
+    talker[[40, 40 + 320, 40 + 1600]] = 16384, 8192, 4096
+    noise[[40, 40 + 800]] = 16384, 8192
+    room = SampleBank(np.concatenate([talker, noise]), np.array([0, 2000, 4000]))
+    settings = {**PLAIN, "seconds": 1.0, "reverb_share": 1.0, **changes}
+    source = bank(1, [90001])
+    return Mixer(source, bank(2, [80000]), MixingConfig(**settings), rooms=room)
+
+
+def test_a_room_adds_all_echoes_to_the_speech_and_early_ones_to_the_target():
+    noisy, clean = room_mixer(noiseless_share=1.0).pair(0, 0)
+    dry, _ = room_mixer(noiseless_share=1.0, reverb_share=0.0).pair(0, 0)
+
+    def echoes(*delays):
+        y = np.zeros(16000)
+        for delay, gain in delays:
+            y[delay:] += gain * dry[: 16000 - delay]
+        return y
+
+    early = echoes((40, 0.5), (360, 0.25))
+    gain = np.dot(early, clean) / np.dot(early, early)
+    assert np.abs(clean - gain * early).max() < 1e-6  # float32 of size below one
+    late = echoes((40, 0.5), (360, 0.25), (1640, 0.125))
+    assert np.abs(noisy - gain * late).max() < 1e-6
+
+
+def test_noise_comes_from_its_own_place_at_the_asked_snr():
+    noisy, _ = room_mixer(snr_db=(3.0, 3.0)).pair(0, 0)
+    quiet, _ = room_mixer(snr_db=(60.0, 60.0)).pair(0, 0)  # all but speech alone
+    # Scale the speech out: what is left is the noise with its one echo after 800 samples.
+    noise = noisy - quiet * (np.dot(noisy, quiet) / np.dot(quiet, quiet))
+    lag = np.fft.irfft(np.abs(np.fft.rfft(noise, 32768)) ** 2)
+    assert np.argmax(lag[100:3000]) + 100 == 800
+    speech = noisy - noise
+    measured = 10 * np.log10(active_power(speech) / np.mean(noise.astype(np.float64) ** 2))
+    assert measured == pytest.approx(3.0, abs=0.2)  # the two are not quite uncorrelated
+
+
+def test_batches_of_ranks_are_parts_of_the_whole_batch():
+    make = mixer()
+    noisy, clean = make.batch(2, 5, 6)
+    for rank in range(3):
+        part = make.batch(2, 5, 6, rank, 3)
+        assert np.array_equal(part[0], noisy[2 * rank : 2 * rank + 2])
+        assert np.array_equal(part[1], clean[2 * rank : 2 * rank + 2])
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches_do_not_depend_on_the_number_of_processes(workers):
+    make = mixer(speed_share=0.5)
+    got = list(batches(make, 2, 4, first=4, last=11, workers=workers, rank=1, ranks=2))
+    assert len(got) == 7
+    for step, (noisy, clean) in zip(range(4, 11), got, strict=True):
+        want = make.batch(2, step, 4, 1, 2)
+        assert np.array_equal(noisy, want[0]) and np.array_equal(clean, want[1])
+
+
+def test_a_bank_on_disk_travels_as_a_file_name(tmp_path):
+    bank(0, [4000, 37]).samples.tofile(tmp_path / "x")
+    mapped = SampleBank(np.memmap(tmp_path / "x", np.int16, "r"), np.array([0, 4000, 4037]))
+    packed = pickle.dumps(mapped.select(np.array([1])))
+    assert len(packed) < 1500
+    other = pickle.loads(packed)
+    assert isinstance(other.samples, np.memmap) and len(other) == 1
+    assert np.array_equal(other[0], mapped[1])
+
+
+def test_a_killed_mixing_process_ends_the_batches_with_a_sentence():
+    remaining = batches(Deadly(), 0, 2, first=0, last=50, workers=1)
+    with pytest.raises(StateError, match="goes on from the last checkpoint"):
+        list(remaining)
+
+
+class Deadly:
+    """A mixer whose process dies."""
+
+    def batch(self, *arguments):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_closing_the_batches_ends_their_processes():
+    remaining = batches(mixer(), 0, 2, first=0, last=10**6, workers=2)
+    next(remaining)
+    processes = multiprocessing.active_children()
+    assert len(processes) == 2
+    remaining.close()
+    assert not any(process.is_alive() for process in processes)

@@ -38,3 +38,29 @@ def coloured_noise(n_samples: int, rng: np.random.Generator) -> np.ndarray:
     spectrum *= frequency ** (-rng.uniform(0.0, 2.0) / 2)
     x = np.fft.irfft(spectrum, n=n_samples)
     return (x / x.std()).astype(np.float32)
+
+
+def low_pass(x: np.ndarray, cutoff_hz: float, sample_rate: int) -> np.ndarray:
+    """Remove what lies above a frequency, as a band-limited recording would.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N,)
+    cutoff_hz : float
+        Where the response is halved; it falls as half a cosine over an eighth of it.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+    """
+    width = cutoff_hz / 8
+    above = (np.fft.rfftfreq(len(x), 1 / sample_rate) - (cutoff_hz - width / 2)) / width
+    response = 0.5 + 0.5 * np.cos(np.pi * np.clip(above, 0.0, 1.0))
+    return np.fft.irfft(np.fft.rfft(x) * response, n=len(x)).astype(np.float32)
+
+
+def reverberate(x: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Convolve a signal (N,) with an impulse response (M,); return the first N samples."""
+    size = 1 << (len(x) + len(response) - 2).bit_length()  # no wrap-around, and a fast transform
+    spectrum = np.fft.rfft(x, size) * np.fft.rfft(response, size)
+    return np.fft.irfft(spectrum, size)[: len(x)].astype(np.float32)

@@ -10,8 +10,9 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -21,7 +22,13 @@ from wheesht.errors import CorpusError
 
 FULL_SCALE = 32768.0
 log = logging.getLogger(__name__)
-Progress = Callable[[Iterable[Path]], Iterable[Path]]
+# Wraps the items of long work that is done once, for a progress bar with a label.
+Progress = Callable[[Sequence[Any], str], Iterable[Any]]
+
+
+def no_progress(items: Sequence[Any], label: str) -> Iterable[Any]:
+    """Show nothing."""
+    return items
 
 
 class SampleBank:
@@ -30,30 +37,49 @@ class SampleBank:
     Parameters
     ----------
     samples : ndarray of int16, shape (N,)
-        All recordings, one after another.
+        All recordings, one after another. A memory map is pickled as its file name, so that
+        processes share its pages.
     offsets : ndarray of int64, shape (R + 1,)
         Recording i is ``samples[offsets[i]:offsets[i + 1]]``.
     """
 
     def __init__(self, samples: np.ndarray, offsets: np.ndarray) -> None:
         self.samples = samples
-        self.offsets = offsets
+        self.starts = np.asarray(offsets[:-1])
+        self.stops = np.asarray(offsets[1:])
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return len(self.starts)
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Return one recording as float32, full scale 1.0."""
-        part = self.samples[self.offsets[index] : self.offsets[index + 1]]
+        part = self.samples[self.starts[index] : self.stops[index]]
         return part.astype(np.float32) / np.float32(FULL_SCALE)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))
+        if isinstance(self.samples, np.memmap):
+            state["samples"] = self.samples.filename
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if not isinstance(state["samples"], np.ndarray):
+            state["samples"] = np.memmap(state["samples"], np.int16, "r")
+        vars(self).update(state)
 
     def length(self, index: int) -> int:
         """Return the samples of one recording."""
-        return int(self.offsets[index + 1] - self.offsets[index])
+        return int(self.stops[index] - self.starts[index])
+
+    def select(self, indices: np.ndarray) -> "SampleBank":
+        """Return the bank of some of the recordings, over the same samples."""
+        bank = SampleBank(self.samples, np.zeros(1, np.int64))
+        bank.starts, bank.stops = self.starts[indices], self.stops[indices]
+        return bank
 
     def looped(self, index: int, start: int, n_samples: int) -> np.ndarray:
         """Return `n_samples` of a recording from `start` on, as if it went round, float32."""
-        first, length = int(self.offsets[index]), self.length(index)
+        first, length = int(self.starts[index]), self.length(index)
         if start + n_samples <= length:
             part = self.samples[first + start : first + start + n_samples]
         else:
@@ -63,7 +89,7 @@ class SampleBank:
     @property
     def total_samples(self) -> int:
         """Samples over all recordings."""
-        return int(self.offsets[-1])
+        return int((self.stops - self.starts).sum())
 
 
 def cache_folder() -> Path:
@@ -73,7 +99,7 @@ def cache_folder() -> Path:
 
 
 def open_bank(
-    files: Sequence[Path], sample_rate: int, folder: Path, progress: Progress = iter
+    files: Sequence[Path], sample_rate: int, folder: Path, progress: Progress = no_progress
 ) -> SampleBank:
     """Open the bank of these files, decoding them first when that has not been done.
 
@@ -85,7 +111,7 @@ def open_bank(
         Of the bank, in Hz.
     folder : Path
         Where banks are kept; a changed file (size or time) makes a new bank.
-    progress : callable
+    progress : callable ``(items, label)``
         Wraps the list of files while they are decoded, for a progress bar.
 
     Raises
@@ -95,34 +121,59 @@ def open_bank(
     """
     stamps = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     key = hashlib.sha256(json.dumps([sample_rate, stamps]).encode()).hexdigest()[:20]
-    samples_path, offsets_path = folder / f"{key}.samples.i16", folder / f"{key}.offsets.npy"
+    refused: list[str] = []
+
+    def decoded() -> Iterator[np.ndarray]:
+        for path in progress(files, "decoding the corpus, once"):
+            try:
+                yield decode(path, sample_rate)
+            except (soundfile.LibsndfileError, OSError, ValueError) as error:
+                refused.append(f"{path}: {error}")
+
+    bank = stored_bank(folder / key, decoded)
+    for line in refused:
+        log.warning("left out, cannot be decoded: %s", line)
+    if not len(bank):
+        for path in _files_of(folder / key):  # so that the next attempt looks at the files again
+            path.unlink(missing_ok=True)
+        raise CorpusError(f"none of {len(files)} files could be decoded, first: {refused[:1]}")
+    return bank
+
+
+def stored_bank(name: Path, pieces: Callable[[], Iterable[np.ndarray]]) -> SampleBank:
+    """Open the bank stored under a name; one that is not there is made of `pieces` first.
+
+    Parameters
+    ----------
+    name : Path
+        Of its two files, without their endings. They appear when they are complete.
+    pieces : callable
+        Gives the recordings, each int16, shape (N,); empty ones are left out.
+    """
+    samples_path, offsets_path = _files_of(name)
     if not (samples_path.exists() and offsets_path.exists()):
-        folder.mkdir(parents=True, exist_ok=True)
-        _build(files, sample_rate, samples_path, offsets_path, progress)
-    return SampleBank(np.memmap(samples_path, np.int16, "r"), np.load(offsets_path))
+        name.parent.mkdir(parents=True, exist_ok=True)
+        _write(pieces(), samples_path, offsets_path)
+    offsets = np.load(offsets_path)
+    if len(offsets) == 1:  # a file without bytes cannot be mapped
+        return SampleBank(np.zeros(0, np.int16), offsets)
+    return SampleBank(np.memmap(samples_path, np.int16, "r"), offsets)
 
 
-def _build(
-    files: Sequence[Path], rate: int, samples_path: Path, offsets_path: Path, progress: Progress
-) -> None:
-    offsets, refused = [0], []
+def _files_of(name: Path) -> tuple[Path, Path]:
+    return name.with_name(f"{name.name}.samples.i16"), name.with_name(f"{name.name}.offsets.npy")
+
+
+def _write(pieces: Iterable[np.ndarray], samples_path: Path, offsets_path: Path) -> None:
+    offsets = [0]
     partial = samples_path.with_name(f".{samples_path.name}.{os.getpid()}.part")
     partial_offsets = partial.with_suffix(".npy")
     try:
         with open(partial, "wb") as file:
-            for path in progress(files):
-                try:
-                    piece = decode(path, rate)
-                except (soundfile.LibsndfileError, OSError, ValueError) as error:
-                    refused.append(f"{path}: {error}")
-                    continue
+            for piece in pieces:
                 if len(piece):
                     file.write(piece.tobytes())
                     offsets.append(offsets[-1] + len(piece))
-        for line in refused:
-            log.warning("left out, cannot be decoded: %s", line)
-        if len(offsets) == 1:
-            raise CorpusError(f"none of {len(files)} files could be decoded, first: {refused[:1]}")
         np.save(partial_offsets, np.array(offsets, dtype=np.int64))
         os.replace(partial_offsets, offsets_path)
         os.replace(partial, samples_path)
