@@ -1,34 +1,81 @@
-"""Losses: zero for equal spectra, blind to what they should be blind to."""
+"""Losses: zero for equal signals, blind where they should be, equal to their formulas."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from wheesht.losses import LOSSES, compressed_spectral, magnitude_mse  # noqa: E402
+from wheesht.dsp.stft import istft, sqrt_hann, stft  # noqa: E402
+from wheesht.losses import (  # noqa: E402
+    LOSSES,
+    Signal,
+    compressed_spectral,
+    loss_terms,
+    magnitude,
+    multi_resolution,
+    si_sdr,
+)
+
+WINDOW = torch.from_numpy(sqrt_hann(10))
+
+
+def of_spectrum(spectrum, n_samples=40):
+    """A `Signal` of a spectrum (B, T, 6)."""
+    return Signal.from_spectrum(spectrum, WINDOW.to(spectrum.real.dtype), n_samples)
+
+
+def of_waveform(x):
+    """A `Signal` of waveforms (B, N)."""
+    return Signal.from_waveform(x, WINDOW.to(x.dtype))
 
 
 @pytest.fixture
 def spectrum():
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(2, 9, 5, dtype=torch.complex128, generator=generator)
+    return torch.randn(2, 9, 6, dtype=torch.complex128, generator=generator)
+
+
+@pytest.fixture
+def waveforms():
+    """Clean speech-like signals (2, 3001) and the same with noise, float64."""
+    rng = np.random.default_rng(1)
+    clean = np.sin(np.cumsum(rng.uniform(0.01, 1.0, (2, 3001)), axis=-1))
+    clean *= np.linspace(0.0, 0.3, 3001)
+    noisy = 0.7 * clean + 0.05 * rng.standard_normal(clean.shape)
+    return torch.from_numpy(noisy), torch.from_numpy(clean)
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))
-def test_equal_spectra_have_no_loss(name, spectrum):
-    assert LOSSES[name](spectrum, spectrum).item() == 0.0
+def test_equal_signals_have_no_loss(name, waveforms):
+    _, clean = waveforms
+    # SI-SDR ends at 40 dB: rounding of float64 moves it by less.
+    assert LOSSES[name](of_waveform(clean), of_waveform(clean)).item() == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("clean_is_silent", [True, False])
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_value_and_gradient_are_finite_on_silence(name, clean_is_silent):
+    enhanced = torch.zeros(1, 9, 6, dtype=torch.complex64, requires_grad=True)
+    clean = torch.zeros(1, 40) if clean_is_silent else torch.linspace(-1, 1, 40)[None]
+    loss = LOSSES[name](of_spectrum(enhanced), of_waveform(clean))
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(torch.view_as_real(enhanced.grad)).all()
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))
-def test_gradient_is_finite_where_both_spectra_are_zero(name):
-    enhanced = torch.zeros(1, 3, 4, dtype=torch.complex64, requires_grad=True)
-    LOSSES[name](enhanced, torch.zeros(1, 3, 4, dtype=torch.complex64)).backward()
-    assert torch.isfinite(torch.view_as_real(enhanced.grad)).all()
+def test_a_batch_is_the_mean_of_its_clips(name, waveforms):
+    noisy, clean = waveforms
+    whole = LOSSES[name](of_waveform(noisy), of_waveform(clean)).item()
+    parts = [
+        LOSSES[name](of_waveform(noisy[i : i + 1]), of_waveform(clean[i : i + 1])) for i in (0, 1)
+    ]
+    assert whole == pytest.approx(sum(p.item() for p in parts) / 2, rel=1e-12)
 
 
-def test_magnitude_mse_of_known_values():
+def test_magnitude_of_known_values():
     enhanced = torch.tensor([[[3 + 4j, 0j]]])
     clean = torch.tensor([[[1j, 2 + 0j]]])
-    assert magnitude_mse(enhanced, clean).item() == pytest.approx((4**2 + 2**2) / 2)
+    assert magnitude(of_spectrum(enhanced), of_spectrum(clean)).item() == pytest.approx(10.0)
 
 
 def test_compressed_loss_of_one_loud_bin_follows_the_formula():
@@ -36,18 +83,92 @@ def test_compressed_loss_of_one_loud_bin_follows_the_formula():
     enhanced = torch.tensor([[[0.0 + 6.0j]]], dtype=torch.complex128)  # level 2: ratio 3j to 1
     big, small = 3.0**0.3, 1.0  # c = 0.3, a = 0.3 as in the paper
     expected = 0.3 * (big**2 + small**2) + 0.7 * (big - small) ** 2
+    got = compressed_spectral(of_spectrum(enhanced), of_spectrum(clean)).item()
     # The power floor of 1e-6 changes |S|^0.3 by less than 1e-6.
-    assert compressed_spectral(enhanced, clean).item() == pytest.approx(expected, abs=1e-5)
+    assert got == pytest.approx(expected, abs=1e-5)
 
 
-def test_compressed_loss_does_not_depend_on_the_common_level(spectrum):
-    other = spectrum * (1 + 0.3j) + 0.1
-    quiet = compressed_spectral(other * 1e-2, spectrum * 1e-2)
-    assert quiet.item() == pytest.approx(compressed_spectral(other, spectrum).item(), rel=1e-9)
+@pytest.mark.parametrize("name", ["compressed_spectral", "multi_resolution", "si_sdr"])
+def test_loss_does_not_depend_on_the_common_level(name, waveforms):
+    noisy, clean = waveforms
+    loud = LOSSES[name](of_waveform(noisy), of_waveform(clean)).item()
+    quiet = LOSSES[name](of_waveform(noisy * 1e-2), of_waveform(clean * 1e-2)).item()
+    assert quiet == pytest.approx(loud, rel=1e-8)  # floors of energies, as silence needs them
 
 
-def test_magnitude_mse_ignores_the_phase_and_the_compressed_loss_sees_it(spectrum):
-    turned = spectrum * 1j
+def test_magnitude_ignores_the_phase_and_the_compressed_loss_sees_it(spectrum):
+    turned = of_spectrum(spectrum * 1j)
     # The floor under the root of |S|^2 aside, only rounding is left.
-    assert magnitude_mse(turned, spectrum).item() < 1e-24
-    assert compressed_spectral(turned, spectrum).item() > 0.1
+    assert magnitude(turned, of_spectrum(spectrum)).item() < 1e-24
+    assert compressed_spectral(turned, of_spectrum(spectrum)).item() > 0.1
+
+
+def compressed_of_numpy(enhanced, clean):
+    """L2 of one clip, (T, F) complex, frame by frame as the formula reads."""
+    energy = np.mean(np.abs(clean) ** 2, axis=1)
+    level = np.sqrt(np.mean(energy[energy > 1e-4 * energy.max()]))
+    e, c = enhanced / level, clean / level
+    size_e, size_c = np.sqrt(np.abs(e) ** 2 + 1e-6), np.sqrt(np.abs(c) ** 2 + 1e-6)
+    with_phase = np.mean(np.abs(e / size_e * size_e**0.3 - c / size_c * size_c**0.3) ** 2)
+    return 0.3 * with_phase + 0.7 * np.mean((size_e**0.3 - size_c**0.3) ** 2)
+
+
+def test_multi_resolution_is_the_mean_of_the_compressed_loss_over_three_windows(spectrum):
+    enhanced, n = spectrum[:1], 37
+    made = istft(enhanced[0].numpy(), sqrt_hann(10), n)
+    clean = np.cos(np.arange(n) ** 1.5)
+    windows = [sqrt_hann(w) for w in (256, 512, 1024)]
+    want = np.mean([compressed_of_numpy(stft(made, w), stft(clean, w)) for w in windows])
+    got = multi_resolution(of_spectrum(enhanced, n), of_waveform(torch.from_numpy(clean)[None]))
+    assert got.item() == pytest.approx(want, rel=1e-10)
+
+
+def test_multi_resolution_does_not_see_what_overlap_add_cancels(waveforms):
+    _, clean = waveforms
+    signal = of_waveform(clean)
+    frames = signal.spectrum.clone()
+    # The difference of two neighbours' halves: window times the other's window, opposite signs.
+    window = sqrt_hann(10)
+    left, right = np.zeros(10), np.zeros(10)
+    left[5:], right[:5] = 0.1 * window[:5], -0.1 * window[5:]
+    frames[0, 7] += torch.from_numpy(np.fft.rfft(left))
+    frames[0, 8] += torch.from_numpy(np.fft.rfft(right))
+    changed = of_spectrum(frames, clean.shape[-1])
+    assert compressed_spectral(changed, signal).item() > 1e-6
+    assert multi_resolution(changed, signal).item() < 1e-20
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.01, 7.0])
+@pytest.mark.parametrize("snr_db", [-10.0, 0.0, 12.5])
+def test_si_sdr_in_its_range_is_the_measure_of_that_name(gain, snr_db):
+    from wheesht.metrics import METRICS
+
+    rng = np.random.default_rng(3)
+    clean, noise = rng.standard_normal((2, 8000))
+    estimate = gain * (clean + noise * 10 ** (-snr_db / 20))
+    want = METRICS["si_sdr"](clean, estimate, 16000)
+    got = si_sdr(
+        of_waveform(torch.from_numpy(estimate)[None]), of_waveform(torch.from_numpy(clean)[None])
+    )
+    # The bends add 10^-3 of the error and 10^-4 of the speech: below 0.08 dB here.
+    assert 40 - 70 * got.item() == pytest.approx(want, abs=0.08)
+
+
+@pytest.mark.parametrize(("snr_db", "limit"), [(-80.0, 1.0), (90.0, 0.0)])
+def test_si_sdr_is_bounded_at_both_ends(snr_db, limit):
+    rng = np.random.default_rng(3)
+    clean, noise = rng.standard_normal((2, 8000))
+    noise -= clean * (clean @ noise) / (clean @ clean)
+    estimate = clean + noise * 10 ** (-snr_db / 20)
+    got = si_sdr(
+        of_waveform(torch.from_numpy(estimate)[None]), of_waveform(torch.from_numpy(clean)[None])
+    )
+    assert got.item() == pytest.approx(limit, abs=1e-3)
+
+
+def test_the_sum_weighs_its_terms(waveforms):
+    noisy, clean = (of_waveform(x) for x in waveforms)
+    loss, terms = loss_terms({"si_sdr": 0.5, "magnitude": 3.0}, noisy, clean)
+    want = 0.5 * si_sdr(noisy, clean) + 3.0 * magnitude(noisy, clean)
+    assert loss.item() == pytest.approx(want.item(), rel=1e-12)
+    assert terms == {"si_sdr": si_sdr(noisy, clean), "magnitude": magnitude(noisy, clean)}
