@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 from wheesht.errors import ConfigError  # noqa: E402
 from wheesht.spec.model_spec import DeepFilter  # noqa: E402
 from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
-from wheesht.training.loop import learning_rate  # noqa: E402
+from wheesht.training.update import learning_rate  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,19 @@ from wheesht.training.loop import learning_rate  # noqa: E402
         ),
         ("[model]\nname = 'A b'", "model.name: got 'A b'"),
         ("seed = -1\n[model]\nname = 'a'", "seed: got -1"),
+        ("[model]\nname = 'a'\n[loss]\nl3 = 1", "loss: got 'l3'"),
+        ("[model]\nname = 'a'\n[loss]\nsi_sdr = 0", "loss.si_sdr: got a weight of 0"),
+        ("[model]\nname = 'a'\n[loss]\nsi_sdr = 'x'", "loss.si_sdr: got 'x', needs float"),
+        ("[model]\nname = 'a'\n[loss]", "loss: got no term"),
+        ("loss = 3\n[model]\nname = 'a'", "loss: got 3, needs a name or a table"),
+        ("device = 'tpu'\n[model]\nname = 'a'", "device: got 'tpu', needs one of auto"),
+        ("precision = 'half'\n[model]\nname = 'a'", "precision: got 'half'"),
+        ("[model]\nname = 'a'\n[optim]\nname = 'sgd'", "optim.name: got 'sgd'"),
+        ("[model]\nname = 'a'\n[update_percent]\nchoices = [0]", "choices: got .0.0., needs above"),
+        ("[model]\nname = 'a'\n[update_percent]\nchoices = 5", "choices: got 5, needs a list"),
+        ("[model]\nname = 'a'\n[update_percent]\nper = 'frame'", "per: got 'frame'"),
+        ("[model]\nname = 'a'\n[validation]\nupdate_percent = [101]", "update_percent: got .101.0"),
+        ("[model]\nname = 'a'\n[data]\nleast_bandwidth_hz = 9000", "got 9000.0, needs 0 to 8000"),
         ("model = 3", "model: got 3, needs a table"),
         ("[model", "not a readable recipe"),
     ],
@@ -78,6 +91,18 @@ def test_plain_data_round_trip_is_exact():
     recipe = recipe_from_dict({"model": {"name": "a"}, "mixing": {"snr_db": [0, 1]}})
     assert isinstance(recipe, Recipe) and recipe_from_dict(recipe.to_dict()) == recipe
     assert recipe.mixing.snr_db == (0.0, 1.0)
+
+
+def test_the_name_of_a_loss_stands_for_a_sum_of_one():
+    recipe = recipe_from_dict({"model": {"name": "a"}, "loss": "si_sdr"})
+    assert recipe == recipe_from_dict({"model": {"name": "a"}, "loss": {"si_sdr": 1}})
+
+
+def test_the_machine_is_no_part_of_the_identity():
+    here = recipe_from_dict({"model": {"name": "a"}, "device": "cpu", "mixing": {"workers": 7}})
+    there = recipe_from_dict({"model": {"name": "a"}, "device": "cuda"})
+    other = recipe_from_dict({"model": {"name": "a"}, "precision": "bfloat16"})
+    assert here.identity() == there.identity() != other.identity()
 
 
 def test_learning_rate_warms_up_and_falls_to_its_end():

@@ -3,9 +3,8 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,45 +12,27 @@ import soundfile
 
 torch = pytest.importorskip("torch")
 
-from wheesht.errors import CheckpointError, ConfigError  # noqa: E402
+from training.tiny_run import (  # noqa: E402
+    DYING,
+    RECIPE,
+    as_toml,
+    command_line,
+    make_corpus,
+    recipe,
+    train,
+)
+
+from wheesht.data.mixing import MixingConfig  # noqa: E402
+from wheesht.errors import CheckpointError, ConfigError, CorpusError  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
 from wheesht.training.checkpoint import FILE_NAME  # noqa: E402
 from wheesht.training.config import recipe_from_dict  # noqa: E402
 from wheesht.training.loop import Trainer  # noqa: E402
 
-RECIPE = {
-    "model": {"name": "tiny", "hidden_size": 16},
-    "data": {"layout": "folders", "description": "made by the test", "licence": "CC0"},
-    "mixing": {"seconds": 0.5},
-    "optim": {"updates": 12, "batch_size": 2, "warm_up": 2},
-    "validation": {"every": 4, "clips": 3, "seconds": 0.5, "monitor": "loss"},
-}
-
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    root = tmp_path_factory.mktemp("corpus")
-    rng = np.random.default_rng(0)
-    t = np.arange(24000) / 16000
-    for i in range(4):
-        (root / "clean").mkdir(exist_ok=True)
-        (root / "noise").mkdir(exist_ok=True)
-        voice = 0.2 * np.sin(2 * np.pi * (150 + 40 * i) * t) * (np.sin(2 * np.pi * 3 * t) > 0)
-        soundfile.write(root / "clean" / f"{i}.wav", voice, 16000)
-        soundfile.write(root / "noise" / f"{i}.wav", 0.1 * rng.standard_normal(24000), 16000)
-    return root
-
-
-def recipe(**changes):
-    document = json.loads(json.dumps(RECIPE))
-    for section, values in changes.items():
-        document.setdefault(section, {}).update(values)
-    return recipe_from_dict(document)
-
-
-def train(settings, corpus, folder):
-    trainer = Trainer(settings, corpus, folder, corpus / "cache")
-    return trainer, trainer.run()
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def test_training_lowers_the_validation_loss_and_writes_a_bundle(corpus, tmp_path):
@@ -65,42 +46,84 @@ def test_training_lowers_the_validation_loss_and_writes_a_bundle(corpus, tmp_pat
     assert json.loads((tmp_path / "recipe.json").read_text()) == bundle.spec.provenance["recipe"]
 
 
-def run_killed(corpus, folder, settings_path, at_update):
-    """Start the command line and kill it without warning after a given update."""
-    code = (
-        "import sys, os, signal; from wheesht.training import loop\n"
-        "update = loop.Trainer._update\n"
-        "def dying(self, *a):\n"
-        f"    if self.progress.step == {at_update}: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return update(self, *a)\n"
-        "loop.Trainer._update = dying\n"
-        "from wheesht.cli.train import command; command()"
-    )
-    arguments = [str(settings_path), "--data", str(corpus), "--output", str(folder)]
-    arguments += ["--cache", str(corpus / "cache"), "--threads", "1"]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True)
-    assert done.returncode == -signal.SIGKILL
-
-
-def test_a_killed_run_goes_on_to_the_same_bits(corpus, tmp_path):
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_killed_run_goes_on_to_the_same_bits(corpus, tmp_path, workers):
     torch.set_num_threads(1)
-    settings_path = tmp_path / "r.toml"
-    lines = ['[model]\nname = "tiny"\nhidden_size = 16', '[data]\nlayout = "folders"']
-    lines.append("[mixing]\nseconds = 0.5\n[optim]\nupdates = 12\nbatch_size = 2\nwarm_up = 2")
-    lines.append('[validation]\nevery = 4\nclips = 3\nseconds = 0.5\nmonitor = "loss"')
-    settings_path.write_text("\n".join(lines))
-    from wheesht.training.config import read_recipe
-
-    settings = read_recipe(settings_path)
+    settings = recipe(update_percent={"choices": [50.0, 100.0]})
     whole, whole_path = train(settings, corpus, tmp_path / "whole")
-    run_killed(corpus, tmp_path / "cut", settings_path, at_update=6)
+    mixing = {**settings.to_dict()["mixing"], "workers": workers}
+    settings_path = as_toml(replace(settings, mixing=MixingConfig(**mixing)), tmp_path / "r.toml")
+    script = tmp_path / "dying.py"
+    script.write_text(DYING.format(at_update=6, rank=0))
+    killed = command_line(script, settings_path, corpus, tmp_path / "cut")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     cut, cut_path = train(settings, corpus, tmp_path / "cut")
-    assert cut.progress.history == whole.progress.history
+    assert cut.progress.history == whole.progress.history and len(whole.progress.history) == 3
     for name, tensor in whole.progress.model.items():
         assert torch.equal(cut.progress.model[name], tensor), name
     assert whole_path.read_bytes() == cut_path.read_bytes()
     kinds = [json.loads(line)["step"] for line in (tmp_path / "cut/history.jsonl").open()]
     assert kinds == sorted(kinds)
+
+
+@pytest.mark.slow
+def test_no_mixing_process_outlives_a_killed_run(corpus, tmp_path):
+    settings_path = as_toml(recipe(mixing={"seconds": 0.5, "workers": 2}), tmp_path / "r.toml")
+    script = tmp_path / "dying.py"
+    told = "import multiprocessing\n" + DYING.format(at_update=2, rank=0).replace(
+        "        os.kill(",
+        "        print([p.pid for p in multiprocessing.active_children()], flush=True)\n"
+        "        os.kill(",
+    )
+    script.write_text(told)
+    killed = command_line(script, settings_path, corpus, tmp_path / "cut")
+    workers = json.loads(killed.stdout)
+    assert len(workers) == 2
+    deadline = time.monotonic() + 30
+    while any(is_alive(pid) for pid in workers):
+        assert time.monotonic() < deadline, "a mixing process is still there"
+        time.sleep(0.1)
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_history_tells_terms_hours_and_the_time_left(corpus, tmp_path):
+    settings = recipe(loss={"si_sdr": 0.5, "magnitude": 2.0}, optim={"updates": 8})
+    train(settings, corpus, tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").open()]
+    told = next(row for row in rows if row["kind"] == "train")
+    want = 0.5 * told["loss_si_sdr"] + 2.0 * told["loss_magnitude"]
+    assert told["loss"] == pytest.approx(want, rel=1e-5)
+    assert told["audio_hours"] == pytest.approx(8 * 2 * 0.5 / 3600)
+    assert told["seconds_left"] == 0.0
+
+
+def test_validation_at_several_positions_reports_each_and_their_mean(corpus, tmp_path):
+    validation = {"update_percent": [100.0, 10.0], "monitor": "si_sdr"}
+    trainer, _ = train(recipe(validation=validation, optim={"updates": 4}), corpus, tmp_path)
+    row = trainer.progress.history[0]
+    for name in ("loss", "si_sdr"):
+        assert row[f"{name}_p100"] != row[f"{name}_p10"]
+        assert row[name] == pytest.approx((row[f"{name}_p100"] + row[f"{name}_p10"]) / 2)
+    assert trainer.progress.best_score == row["si_sdr"]
+
+
+def test_narrow_recordings_are_left_out(tmp_path):
+    root = make_corpus(tmp_path)
+    rng = np.random.default_rng(1)
+    soundfile.write(root / "clean" / "wide.wav", 0.1 * rng.standard_normal(24000), 16000)
+    settings = recipe(data={"least_bandwidth_hz": 7000.0})
+    speech = Trainer(settings, root, tmp_path / "run", root / "cache").train_mixer.speech
+    assert [speech.length(i) for i in range(len(speech))] == [24000]
+    with pytest.raises(CorpusError, match="no recording reaches 7000 Hz"):
+        (root / "clean" / "wide.wav").unlink()
+        Trainer(settings, root, tmp_path / "run", root / "cache")
 
 
 def test_training_stops_when_validation_stops_improving(corpus, tmp_path):
@@ -132,8 +155,7 @@ def test_the_average_follows_the_weights_with_the_decay_of_the_recipe(corpus, tm
     want = trainer.network.fc_in.weight.detach().clone()
     for step, decay in enumerate((0.1, 2 / 11, 0.25, 4 / 13, 5 / 14, 0.4, 0.4)):
         noisy, clean = (torch.from_numpy(x) for x in trainer.train_mixer.batch(0, step, 2))
-        trainer._update(noisy, clean)
-        trainer.progress.step += 1
+        trainer.updater.update(step, noisy, clean)
         want = decay * want + (1 - decay) * trainer.network.fc_in.weight.detach()
     # float32, seven blends.
     assert (trainer.averaged.fc_in.weight - want).abs().max() < 1e-6

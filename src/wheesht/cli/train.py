@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,16 +26,21 @@ import click
 @click.option(
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the decoded corpus; default the user's cache folder.",
+    help="Folder for decoded corpora and simulated rooms; default the user's cache folder.",
 )
 @click.option("--threads", type=click.IntRange(1), help="CPU threads; default all cores.")
 def command(
     recipe: Path, data: Path | None, output: Path | None, cache: Path | None, threads: int | None
 ) -> None:
-    """Train the model that RECIPE (TOML) describes and write its bundle.
+    r"""Train the model that RECIPE (TOML) describes and write its bundle.
 
     Killed at any moment, the same command goes on from the last validation with the same result
     as if it had never stopped.
+
+    On several GPUs or processors, in N processes that share out every batch:
+
+    \b
+      torchrun --standalone --nproc-per-node N -m wheesht train RECIPE ...
     """
     from wheesht.errors import ConfigError, MissingDependency
 
@@ -45,32 +51,34 @@ def command(
     from wheesht.data.bank import cache_folder
     from wheesht.training.config import read_recipe
     from wheesht.training.loop import Trainer
+    from wheesht.training.parallel import joined_ranks
 
     if threads:
         torch.set_num_threads(threads)
     settings = read_recipe(recipe)
     if data is None and not settings.data.root:
         raise ConfigError(f"{recipe}: data.root is empty; name the corpus with --data")
-    folder = output or Path("runs") / settings.model.name
-    reporter = _Reporter(settings.optim.updates)
-    trainer = Trainer(
-        settings,
-        data or recipe.parent / settings.data.root,
-        folder,
-        cache or cache_folder(),
-        reporter,
-        _decoding_bar,
-    )
-    if trainer.progress.step:
-        click.echo(f"resumed at update {trainer.progress.step}", err=True)
-    bundle = trainer.run()
-    best = trainer.progress
-    click.echo(f"{bundle} (update {best.best_step}, score {best.best_score:.4f})")
+    with joined_ranks(settings.device) as ranks:
+        trainer = Trainer(
+            settings,
+            data or recipe.parent / settings.data.root,
+            output or Path("runs") / settings.model.name,
+            cache or cache_folder(),
+            _Reporter(settings.optim.updates),
+            _bar,
+            ranks,
+        )
+        if trainer.progress.step and ranks.is_first:
+            click.echo(f"resumed at update {trainer.progress.step}", err=True)
+        bundle = trainer.run()
+        if ranks.is_first:
+            best = trainer.progress
+            click.echo(f"{bundle} (update {best.best_step}, score {best.best_score:.4f})")
 
 
-def _decoding_bar(files: Iterable[Path]) -> Iterator[Path]:
+def _bar(items: Sequence[Any], label: str) -> Iterator[Any]:
     with click.progressbar(
-        files, label="decoding the corpus, once", file=sys.stderr, hidden=not sys.stderr.isatty()
+        items, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         yield from bar
 
@@ -83,7 +91,13 @@ class _Reporter:
         self.live = sys.stderr.isatty()
 
     def __call__(self, step: int, kind: str, values: dict[str, float]) -> None:
-        text = "  ".join(f"{name} {value:.5g}" for name, value in values.items())
+        left = values.get("seconds_left")
+        text = "  ".join(
+            f"{name} {value:.5g}" for name, value in values.items() if name != "seconds_left"
+        )
+        if left is not None:
+            minutes = round(left / 60)
+            text += f"  left {minutes // 60}:{minutes % 60:02} h"
         line = f"{time.strftime('%H:%M:%S')} {kind} {step}/{self.updates}  {text}"
         overwrite = self.live and kind == "train"
         click.echo(f"\r\x1b[K{line}" if self.live else line, err=True, nl=not overwrite)

@@ -82,7 +82,8 @@ class ModelConfig:
 class DataConfig:
     """Which corpus: its layout, and folder names for the layout that has them.
 
-    `licence` and `description` go into the bundle's provenance.
+    Speech recordings whose bandwidth (`wheesht.data.bandwidth`) is below `least_bandwidth_hz` are
+    left out; 0 measures nothing. `licence` and `description` go into the bundle's provenance.
     """
 
     layout: str = "split"
@@ -91,8 +92,13 @@ class DataConfig:
     noise: str = "noise"
     description: str = ""
     licence: str = ""
+    least_bandwidth_hz: float = 0.0
 
     def __post_init__(self) -> None:
+        _require(
+            0.0 <= self.least_bandwidth_hz <= 8000.0,
+            f"data.least_bandwidth_hz: got {self.least_bandwidth_hz}, needs 0 to 8000 Hz",
+        )
         _require(
             self.layout in LAYOUTS,
             f"data.layout: got {self.layout!r}, known are {sorted(LAYOUTS)}",
@@ -101,8 +107,13 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW with linear warm-up and cosine decay; `average` is the decay of the weight average."""
+    """Linear warm-up and cosine decay; `average` is the decay of the weight average.
 
+    ``muon`` takes the matrices of the recurrent layers, AdamW the rest; with ``adamw`` it takes
+    all. Learning rate and weight decay mean the same for both.
+    """
+
+    name: Literal["adamw", "muon"] = "adamw"
     updates: int = 12000
     batch_size: int = 8
     learning_rate: float = 1e-3
@@ -138,10 +149,25 @@ class OptimConfig:
 
 
 @dataclass(frozen=True)
+class UpdatePercentConfig:
+    """Positions of the dial that are trained: each update, or each clip, draws one of `choices`.
+
+    Without choices it is `model.update_percent`.
+    """
+
+    choices: tuple[float, ...] = ()
+    per: Literal["batch", "sequence"] = "batch"
+
+    def __post_init__(self) -> None:
+        _require_percents(self.choices, "update_percent.choices")
+
+
+@dataclass(frozen=True)
 class ValidationConfig:
     """How progress is judged: every `every` updates on `clips` fixed mixtures.
 
-    Training stops when `monitor` has not improved for `patience` validations.
+    Training stops when `monitor` has not improved for `patience` validations. It is the mean over
+    the positions of the dial in `update_percent`, which without any is `model.update_percent`.
     """
 
     every: int = 1000
@@ -149,8 +175,10 @@ class ValidationConfig:
     seconds: float = 6.0
     monitor: Literal["pesq_wb", "si_sdr", "loss"] = "pesq_wb"
     patience: int = 8
+    update_percent: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        _require_percents(self.update_percent, "validation.update_percent")
         _require(self.every >= 1, f"validation.every: got {self.every}, needs 1 or more")
         _require(self.clips >= 1, f"validation.clips: got {self.clips}, needs 1 or more")
         _require(
@@ -162,24 +190,48 @@ class ValidationConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A complete training run as data."""
+    """A complete training run as data.
+
+    `loss` weighs the terms of `wheesht.losses`; a recipe may also give the name of a single one.
+    `device` ``auto`` is a GPU where there is one. With `precision` ``bfloat16`` the network's
+    products are made in that type; weights, transforms and the loss stay float32.
+    """
 
     model: ModelConfig
     data: DataConfig = field(default_factory=DataConfig)
     mixing: MixingConfig = field(default_factory=MixingConfig)
+    update_percent: UpdatePercentConfig = field(default_factory=UpdatePercentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
-    loss: str = "compressed_spectral"
+    loss: dict[str, float] = field(default_factory=lambda: {"compressed_spectral": 1.0})
     seed: int = 0
     initial_bundle: str = ""  # weights to start from instead of random ones
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
-        _require(self.loss in LOSSES, f"loss: got {self.loss!r}, known are {sorted(LOSSES)}")
+        _require(bool(self.loss), f"loss: got no term, known are {sorted(LOSSES)}")
+        for name, weight in self.loss.items():
+            _require(name in LOSSES, f"loss: got {name!r}, known are {sorted(LOSSES)}")
+            _require(weight > 0.0, f"loss.{name}: got a weight of {weight}, needs above 0")
         _require(self.seed >= 0, f"seed: got {self.seed}, needs 0 or more")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain data, every default filled in."""
         return dataclasses.asdict(self)
+
+    def identity(self) -> dict[str, Any]:
+        """Return `to_dict` without what only decides where and how fast the run is made."""
+        document = self.to_dict()
+        del document["device"], document["mixing"]["workers"]
+        return document
+
+
+def _require_percents(values: tuple[float, ...], path: str) -> None:
+    _require(
+        all(0.0 < value <= 100.0 for value in values),
+        f"{path}: got {list(values)}, needs above 0 to 100 percent",
+    )
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -226,6 +278,16 @@ def _convert(hint: Any, value: object, path: str) -> object:
     origin, choices = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
         return _build(typing.cast(type, hint), value, path)
+    if hint == dict[str, float]:
+        if isinstance(value, str):  # a single name stands for itself with the weight one
+            return {value: 1.0}
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path}: got {value!r}, needs a name or a table")
+        return {k: _convert(float, v, f"{path}.{k}") for k, v in value.items()}
+    if origin is tuple and choices[-1] is Ellipsis:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{path}: got {value!r}, needs a list")
+        return tuple(_convert(choices[0], v, path) for v in value)
     if origin is tuple:
         if not isinstance(value, list | tuple) or len(value) != len(choices):
             raise ConfigError(f"{path}: got {value!r}, needs {len(choices)} numbers")

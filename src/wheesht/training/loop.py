@@ -1,29 +1,31 @@
 """The training loop: batches, updates, validation, checkpoints, and the bundle at the end."""
 
+import contextlib
 import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wheesht.data.bank import Progress as FileProgress
-from wheesht.data.bank import open_bank
-from wheesht.data.corpora import LAYOUTS, Corpus, folders_corpus
+from wheesht.data.bank import Progress as WorkProgress
+from wheesht.data.bank import no_progress
 from wheesht.data.mixing import Mixer
 from wheesht.data.prefetch import batches
 from wheesht.errors import ConfigError
 from wheesht.export.to_bundle import export_bundle
-from wheesht.losses import LOSSES
 from wheesht.models import Network
 from wheesht.spec.bundle import read_bundle
 from wheesht.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from wheesht.training.config import DataConfig, OptimConfig, Recipe
+from wheesht.training.config import Recipe
 from wheesht.training.history import History
+from wheesht.training.material import open_mixers
+from wheesht.training.optimiser import make_optimiser
+from wheesht.training.parallel import Ranks
+from wheesht.training.update import Updater, learning_rate
 from wheesht.training.validation import validate
 
 REPORT_EVERY = 50  # updates
@@ -42,16 +44,21 @@ class Trainer:
     data_root : Path
         Of the corpus.
     folder : Path
-        Where checkpoint, history, full recipe and bundle go; a checkpoint found there is resumed.
+        Where checkpoint, history, full recipe and bundle go; a checkpoint found there is resumed,
+        whatever the number of processes that wrote it.
     cache : Path
-        Where decoded corpora are kept.
+        Where decoded corpora and simulated rooms are kept.
     report : callable ``(step, kind, values)``
         Told of every ``train`` and ``valid`` report.
-    file_progress : callable
-        Wraps the files while a corpus is decoded.
+    work_progress : callable ``(items, label)``
+        Wraps what is made once: decoding of the corpus, simulation of rooms.
+    ranks : Ranks
+        This process among those of the run. The first one writes, validates and reports.
 
     Raises
     ------
+    ConfigError
+        The batch does not divide among the ranks.
     CorpusError, CheckpointError, BundleError
         The corpus, the checkpoint or the initial bundle cannot be used.
     """
@@ -63,30 +70,28 @@ class Trainer:
         folder: Path,
         cache: Path,
         report: Report = lambda step, kind, values: None,
-        file_progress: FileProgress = iter,
+        work_progress: WorkProgress = no_progress,
+        ranks: Ranks | None = None,
     ) -> None:
         self.recipe = recipe
         self.folder = folder
         self.report = report
-        corpus = list_corpus(recipe.data, data_root)
-        rate = 16000
-
-        def mixer(speech: tuple[Path, ...], noise: tuple[Path, ...], seconds: float) -> Mixer:
-            return Mixer(
-                open_bank(speech, rate, cache, file_progress),
-                open_bank(noise, rate, cache, file_progress),
-                replace(recipe.mixing, seconds=seconds),
-                rate,
+        self.ranks = Ranks() if ranks is None else ranks
+        if recipe.optim.batch_size % self.ranks.count:
+            raise ConfigError(
+                f"optim.batch_size: got {recipe.optim.batch_size}, needs a multiple of the "
+                f"{self.ranks.count} processes of this run"
             )
-
-        self.train_mixer = mixer(corpus.speech_train, corpus.noise_train, recipe.mixing.seconds)
-        self.valid_mixer = mixer(corpus.speech_valid, corpus.noise_valid, recipe.validation.seconds)
+        with self.ranks.first_alone():
+            shown = work_progress if self.ranks.is_first else no_progress
+            self.train_mixer, self.valid_mixer = open_mixers(recipe, data_root, cache, shown)
         self._build_network()
-        folder.mkdir(parents=True, exist_ok=True)  # only now that recipe and checkpoint are good
-        (folder / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n")
+        if self.ranks.is_first:
+            folder.mkdir(parents=True, exist_ok=True)  # only now: recipe and checkpoint are good
+            (folder / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n")
 
     def _build_network(self) -> None:
-        recipe = self.recipe
+        recipe, device = self.recipe, self.ranks.device
         torch.manual_seed(recipe.seed)
         spec = recipe.model.spec()
         self.network = Network(spec)
@@ -100,14 +105,12 @@ class Trainer:
             self.network.load_state_dict(initial.state_dict())
         else:
             _measure_feature_scale(self.network, self.train_mixer)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=recipe.optim.learning_rate,
-            weight_decay=recipe.optim.weight_decay,
-        )
         self.averaged = Network(spec)
         self.averaged.load_state_dict(self.network.state_dict())
-        self.progress = load_checkpoint(self.folder, recipe.to_dict()) or Progress(
+        self.network.to(device)
+        self.averaged.to(device)
+        self.optimiser = make_optimiser(self.network, recipe.optim)
+        self.progress = load_checkpoint(self.folder, recipe.identity()) or Progress(
             step=0,
             model=self.network.state_dict(),
             average=self.averaged.state_dict(),
@@ -119,83 +122,78 @@ class Trainer:
         self.network.load_state_dict(self.progress.model)
         self.averaged.load_state_dict(self.progress.average)
         self.optimiser.load_state_dict(self.progress.optimiser)
+        self.updater = Updater(self.network, self.averaged, self.optimiser, recipe, self.ranks)
 
     def run(self) -> Path:
         """Train to the end or until validation stops improving; return the bundle's path."""
-        recipe, progress = self.recipe, self.progress
-        with History(self.folder, progress.step) as history:
-            started, loss_sum, norm_sum, reported = time.monotonic(), 0.0, 0.0, progress.step
-            remaining = batches(
-                self.train_mixer,
-                recipe.seed,
-                recipe.optim.batch_size,
-                progress.step,
-                recipe.optim.updates,
-            )
-            if self._has_converged():
-                remaining = iter(())
+        recipe, progress, ranks = self.recipe, self.progress, self.ranks
+        meter = _Meter(recipe, progress.step, ranks)
+        remaining = batches(
+            self.train_mixer,
+            recipe.seed,
+            recipe.optim.batch_size,
+            progress.step,
+            progress.step if self._has_converged() else recipe.optim.updates,
+            recipe.mixing.workers,
+            ranks.rank,
+            ranks.count,
+        )
+        with self._history() as history, contextlib.closing(remaining):
             for noisy, clean in remaining:
-                loss, norm = self._update(torch.from_numpy(noisy), torch.from_numpy(clean))
+                meter.add(
+                    self.updater.update(
+                        progress.step, torch.from_numpy(noisy), torch.from_numpy(clean)
+                    )
+                )
                 progress.step += 1
-                loss_sum, norm_sum = loss_sum + loss, norm_sum + norm
                 last = progress.step == recipe.optim.updates
                 if progress.step % REPORT_EVERY == 0 or last:
-                    count, elapsed = progress.step - reported, time.monotonic() - started
-                    values = {
-                        "loss": loss_sum / count,
-                        "gradient_norm": norm_sum / count,
-                        "learning_rate": self.optimiser.param_groups[0]["lr"],
-                        "updates_per_second": count / elapsed,
-                    }
-                    history.write(progress.step, "train", values)
-                    self.report(progress.step, "train", values)
-                    started, loss_sum, norm_sum = time.monotonic(), 0.0, 0.0
-                    reported = progress.step
+                    self._tell(history, "train", meter.read(progress.step))
                 if progress.step % recipe.validation.every == 0 or last:
                     self._validate(history)
                     if self._has_converged():
                         break
         return self._write_bundle()
 
-    def _update(self, noisy: Tensor, clean: Tensor) -> tuple[float, float]:
-        """Make one update; return the loss and the gradient norm before clipping."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.progress.step, self.recipe.optim)
-        enhanced = self.network(noisy)
-        with torch.no_grad():
-            target = self.network.spectrum(clean)
-        loss = LOSSES[self.recipe.loss](enhanced, target)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.network.parameters(), self.recipe.optim.gradient_norm
-        )
-        if torch.isfinite(norm):
-            self.optimiser.step()
-        # A short memory at first, so that the random start is soon forgotten.
-        decay = min(self.recipe.optim.average, (1 + self.progress.step) / (10 + self.progress.step))
-        with torch.no_grad():
-            for average, new in zip(
-                self.averaged.parameters(), self.network.parameters(), strict=True
-            ):
-                average.lerp_(new, 1.0 - decay)
-        return float(loss.detach()), float(norm)
+    def _history(self) -> contextlib.AbstractContextManager[History | None]:
+        if self.ranks.is_first:
+            return History(self.folder, self.progress.step)
+        return contextlib.nullcontext()
 
-    def _validate(self, history: History) -> None:
-        config, progress = self.recipe.validation, self.progress
-        metrics = METRICS_BY_MONITOR[config.monitor]
-        values = validate(self.averaged, self.valid_mixer, config.clips, self.recipe.loss, metrics)
-        score = -values["loss"] if config.monitor == "loss" else values[config.monitor]
-        if score > progress.best_score:
-            progress.best_score, progress.best_step = score, progress.step
-            progress.best = {k: v.clone() for k, v in self.averaged.state_dict().items()}
-        history.write(progress.step, "valid", values)
-        self.report(progress.step, "valid", values)
-        progress.model = self.network.state_dict()
-        progress.average = self.averaged.state_dict()
-        progress.optimiser = self.optimiser.state_dict()
-        progress.history.append({"step": float(progress.step), **values})
-        save_checkpoint(self.folder, self.recipe.to_dict(), progress)
+    def _tell(self, history: History | None, kind: str, values: dict[str, float]) -> None:
+        if history is not None:
+            history.write(self.progress.step, kind, values)
+            self.report(self.progress.step, kind, values)
+
+    def _validate(self, history: History | None) -> None:
+        """Score the average, keep it when it is the best, and write the checkpoint."""
+        progress = self.progress
+        if history is not None:
+            values = self._scores()
+            monitor = self.recipe.validation.monitor
+            score = -values["loss"] if monitor == "loss" else values[monitor]
+            if score > progress.best_score:
+                progress.best_score, progress.best_step = score, progress.step
+                progress.best = {k: v.clone() for k, v in self.averaged.state_dict().items()}
+            self._tell(history, "valid", values)
+            progress.model = self.network.state_dict()
+            progress.average = self.averaged.state_dict()
+            progress.optimiser = self.optimiser.state_dict()
+            progress.history.append({"step": float(progress.step), **values})
+            save_checkpoint(self.folder, self.recipe.identity(), progress)
+        # All ranks stop together; a checkpoint is complete before any of them goes on.
+        progress.best_step = self.ranks.of_first(progress.best_step)
+
+    def _scores(self) -> dict[str, float]:
+        config = self.recipe.validation
+        return validate(
+            self.averaged,
+            self.valid_mixer,
+            config.clips,
+            self.recipe.loss,
+            METRICS_BY_MONITOR[config.monitor],
+            config.update_percent or (self.recipe.model.update_percent,),
+        )
 
     def _has_converged(self) -> bool:
         limit = self.recipe.validation.patience * self.recipe.validation.every
@@ -203,14 +201,15 @@ class Trainer:
 
     def _write_bundle(self) -> Path:
         progress, recipe = self.progress, self.recipe
-        self.averaged.load_state_dict(progress.best or self.averaged.state_dict())
-        seconds = progress.best_step * recipe.optim.batch_size * recipe.mixing.seconds
         path = self.folder / f"{recipe.model.name}.safetensors"
+        if not self.ranks.is_first:
+            return path
+        self.averaged.load_state_dict(progress.best or self.averaged.state_dict())
         best = [row for row in progress.history if row["step"] == progress.best_step]
         provenance = {
             "recipe": recipe.to_dict(),
             "updates": progress.best_step,
-            "audio_hours_seen": round(seconds / 3600, 2),
+            "audio_hours_seen": round(audio_hours(recipe, progress.best_step), 2),
             "validation": best[0] if best else {},
             "training_data": recipe.data.description,
             "licence": recipe.data.licence,
@@ -221,20 +220,41 @@ class Trainer:
         return path
 
 
-def list_corpus(config: DataConfig, root: Path) -> Corpus:
-    """List the files of the corpus that a recipe names."""
-    if config.layout == "folders":
-        return folders_corpus(root, config.speech, config.noise)
-    return LAYOUTS[config.layout](root)
+class _Meter:
+    """Sums what updates report, and tells how fast they go and when they end."""
+
+    def __init__(self, recipe: Recipe, step: int, ranks: Ranks) -> None:
+        self.recipe = recipe
+        self.ranks = ranks
+        self.first_step = self.read_step = step
+        self.started = self.read_at = time.monotonic()
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """Take the numbers of one update; they stay on their device until they are read."""
+        for name, value in values.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def read(self, step: int) -> dict[str, float]:
+        """Return the means since the last reading, over all ranks."""
+        now, count = time.monotonic(), step - self.read_step
+        means = self.ranks.mean(torch.stack(list(self.sums.values())) / count).tolist()
+        result = dict(zip(self.sums, means, strict=True))
+        # The time left follows the whole of this session, because validation takes time too.
+        pace = (now - self.started) / (step - self.first_step)
+        result |= {
+            "learning_rate": learning_rate(step - 1, self.recipe.optim),
+            "updates_per_second": count / (now - self.read_at),
+            "audio_hours": audio_hours(self.recipe, step),
+            "seconds_left": pace * (self.recipe.optim.updates - step),
+        }
+        self.sums, self.read_at, self.read_step = {}, now, step
+        return result
 
 
-def learning_rate(step: int, config: OptimConfig) -> float:
-    """Return the learning rate of an update: linear warm-up, then a cosine to the final rate."""
-    if step < config.warm_up:
-        return config.learning_rate * (step + 1) / config.warm_up
-    share = (step - config.warm_up) / max(1, config.updates - config.warm_up)
-    span = config.learning_rate - config.final_learning_rate
-    return config.final_learning_rate + span * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+def audio_hours(recipe: Recipe, updates: int) -> float:
+    """Return the hours of mixtures that so many updates see."""
+    return updates * recipe.optim.batch_size * recipe.mixing.seconds / 3600
 
 
 def _measure_feature_scale(network: Network, mixer: Mixer) -> None:
