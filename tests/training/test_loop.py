@@ -22,6 +22,7 @@ from training.tiny_run import (  # noqa: E402
     train,
 )
 
+from wheesht.data.augment import low_pass  # noqa: E402
 from wheesht.data.mixing import MixingConfig  # noqa: E402
 from wheesht.errors import CheckpointError, ConfigError, CorpusError  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
@@ -116,14 +117,20 @@ def test_validation_at_several_positions_reports_each_and_their_mean(corpus, tmp
 
 def test_narrow_recordings_are_left_out(tmp_path):
     root = make_corpus(tmp_path)
-    rng = np.random.default_rng(1)
-    soundfile.write(root / "clean" / "wide.wav", 0.1 * rng.standard_normal(24000), 16000)
-    settings = recipe(data={"least_bandwidth_hz": 7000.0})
-    speech = Trainer(settings, root, tmp_path / "run", root / "cache").train_mixer.speech
-    assert [speech.length(i) for i in range(len(speech))] == [24000]
-    with pytest.raises(CorpusError, match="no recording reaches 7000 Hz"):
-        (root / "clean" / "wide.wav").unlink()
-        Trainer(settings, root, tmp_path / "run", root / "cache")
+    noise = 0.1 * np.random.default_rng(1).standard_normal(24000)
+    for i in range(4):
+        soundfile.write(root / "clean" / f"{i}.wav", low_pass(noise, 4000.0, 16000), 16000)
+        wide = low_pass(noise[:20000], 7400.0, 16000)
+        soundfile.write(root / "clean" / f"wide{i}.wav", wide, 16000)
+
+    def speech(least_bandwidth_hz):
+        settings = recipe(data={"least_bandwidth_hz": least_bandwidth_hz})
+        return Trainer(settings, root, tmp_path / "run", root / "cache").train_mixer.speech
+
+    lengths = [{bank.length(i) for i in range(len(bank))} for bank in (speech(0.0), speech(7000.0))]
+    assert lengths == [{20000, 24000}, {20000}]
+    with pytest.raises(CorpusError, match="no recording reaches 8000 Hz"):
+        speech(8000.0)
 
 
 def test_training_stops_when_validation_stops_improving(corpus, tmp_path):
