@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
+from wheesht.losses.perceptual import perceptual
 from wheesht.losses.si_sdr import si_sdr
 from wheesht.losses.signal import Signal
 from wheesht.losses.spectral import compressed_spectral, magnitude, multi_resolution
@@ -16,6 +17,7 @@ LOSSES: dict[str, Callable[[Signal, Signal], Tensor]] = {
     "compressed_spectral": compressed_spectral,
     "multi_resolution": multi_resolution,
     "si_sdr": si_sdr,
+    "perceptual": perceptual,
 }
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "loss_terms",
     "magnitude",
     "multi_resolution",
+    "perceptual",
     "si_sdr",
 ]
 

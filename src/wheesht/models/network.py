@@ -182,7 +182,7 @@ class Network(nn.Module):
         if isinstance(self.spec.mask, DeepFilter):
             past = states[PAST]["frames"] if PAST in states else None
             after[PAST] = {"frames": past_frames(spectrum, self.spec.mask, past)}
-        return x, after
+        return x.to(spectrum.real.dtype), after  # autocast ends here: what follows is no product
 
     def forward(self, noisy: Tensor) -> Tensor:
         """Return the enhanced spectrum (B, T, F) of waveforms (B, N)."""
