@@ -1,7 +1,7 @@
 """Compare dials that follow the signal with a fixed one at the same mean P.
 
     python benchmarks/adaptive_dial.py $WHEESHT_DATA/testsets/valid.tsv --data $WHEESHT_DATA \
-        [--model gru,gru-dense] [--update-percent 50,25] [--jobs N]
+        [--model default,gru] [--update-percent 50,25] [--jobs N]
 
 Choose settings on the validation table only. Two rows show what a dial's information is worth:
 `shuffled` has the positions of `flux` of each clip in random order, so that P varies as much and
@@ -24,17 +24,18 @@ import numpy as np
 
 from wheesht import Stream
 from wheesht.data.testset import RATE, Clip, clips_of_table
+from wheesht.engine.loading import load_model
 from wheesht.metrics import METRICS, score
 from wheesht.reference.ops import DialState, turn_dial
 
 MEASURES = {name: METRICS[name] for name in ("pesq_wb", "estoi", "si_sdr")}
 DIALS = ("fixed", "level", "flux", "shuffled", "clean")
-HOP = RATE // 100
 
 
-def level_of_clean(clean: np.ndarray, percent: float) -> np.ndarray:
+def level_of_clean(clean: np.ndarray, percent: float, hop: int) -> np.ndarray:
     """Return P per hop from the log power of the clean speech in each frame."""
-    power = np.pad(clean.astype(np.float64) ** 2, (HOP, 0)).reshape(-1, HOP).sum(axis=1)
+    whole = clean[: len(clean) // hop * hop].astype(np.float64)
+    power = np.pad(whole**2, (hop, 0)).reshape(-1, hop).sum(axis=1)
     level, state = np.log(power[1:] + power[:-1] + 1e-8), DialState()
     return np.array([turn_dial(state, d, percent, 1.0, 100.0) for d in level])
 
@@ -47,10 +48,11 @@ def enhance(
         if positions is None:
             parts = [stream.process(noisy)]
         else:
-            parts = []
+            parts, hop = [], stream.spec.front_end.hop_length
             for t, position in enumerate(positions):
                 stream.update_percent = position
-                parts.append(stream.process(noisy[t * HOP : (t + 1) * HOP]))
+                parts.append(stream.process(noisy[t * hop : (t + 1) * hop]))
+            parts.append(stream.process(noisy[len(positions) * hop :]))
         stream.update_percent = percent
         return np.concatenate([*parts, stream.flush()]), stream.dial_positions()[0]
 
@@ -60,10 +62,11 @@ def score_clip(model: str, percent: float, clip: Clip) -> np.ndarray:
     noisy, clean = clip.samples()
     if clean is None:
         raise SystemExit(f"{clip.name}: needs clean speech")
+    hop = load_model(model).spec.front_end.hop_length
     _, flux = enhance(model, noisy, percent, "flux", None)
     by_hand = {
-        "shuffled": np.random.default_rng(0).permutation(flux[: len(noisy) // HOP]),
-        "clean": level_of_clean(clean, percent),
+        "shuffled": np.random.default_rng(0).permutation(flux[: len(noisy) // hop]),
+        "clean": level_of_clean(clean, percent, hop),
     }
     rows = []
     for dial in DIALS:
@@ -99,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the corpus")
-    parser.add_argument("--model", default="gru,gru-dense", help="names or files, by commas")
+    parser.add_argument("--model", default="default,gru", help="names or files, by commas")
     parser.add_argument("--update-percent", default="50,25", help="means of P, by commas")
     parser.add_argument("--jobs", type=int, default=1)
     asked = parser.parse_args()

@@ -21,8 +21,7 @@ import numpy as np
 
 from wheesht import Governor, Stream
 
-RATE, HOP = 16000, 160
-HOP_SECONDS = HOP / RATE
+RATE = 16000
 QUEUE_SECONDS = 0.1
 PARTS = ("before", "slowed", "after")
 BUSY = "while True: sum(i * i for i in range(10000))"
@@ -61,20 +60,21 @@ class SlowStream:
 def run(noisy: np.ndarray, max_rtf: float | None, slow_down: float) -> dict[str, object]:
     """Feed a signal in real time and return what happened, P of every hop included."""
     slow = SlowStream(max_rtf)
-    hops = len(noisy) // HOP
+    hop = slow.stream.spec.front_end.hop_length
+    duration, hops = hop / RATE, len(noisy) // hop
     waits, parts = [], []
     started = time.perf_counter()
     for t in range(hops):
-        arrives = started + (t + 1) * HOP_SECONDS
+        arrives = started + (t + 1) * duration
         time.sleep(max(arrives - time.perf_counter(), 0.0))
         waits.append(time.perf_counter() - arrives)
-        slow.extra = slow_down * HOP_SECONDS * (hops // 3 <= t < 2 * hops // 3)
-        parts.append(slow.process(noisy[t * HOP : (t + 1) * HOP]))
+        slow.extra = slow_down * duration * (hops // 3 <= t < 2 * hops // 3)
+        parts.append(slow.process(noisy[t * hop : (t + 1) * hop]))
     parts.append(slow.stream.flush())
     positions = slow.stream.dial_positions()[0, :hops]
     stats = slow.stream.stats()
     return {
-        "samples in": hops * HOP,
+        "samples in": hops * hop,
         "samples out": sum(map(len, parts)),
         "hops dropped by a queue of 0.1 s": sum(wait > QUEUE_SECONDS for wait in waits),
         "longest wait, ms": round(1e3 * max(waits), 1),
