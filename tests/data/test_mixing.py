@@ -281,3 +281,15 @@ def test_closing_the_batches_ends_their_processes():
     assert len(processes) == 2
     remaining.close()
     assert not any(process.is_alive() for process in processes)
+
+
+@pytest.mark.parametrize(
+    ("draw", "expected"), [("recording", [1 / 3, 1 / 3, 1 / 3]), ("second", [0.1, 0.3, 0.6])]
+)
+def test_speech_is_drawn_by_recording_or_by_second(draw, expected):
+    lengths = [16000, 48000, 96000]  # 1, 3 and 6 s
+    make = Mixer(bank(0, lengths), bank(1, [90001]), MixingConfig(speech_draw=draw))
+    rng = np.random.default_rng(0)
+    drawn = np.bincount([make._recording_of_speech(rng) for _ in range(3000)], minlength=3)
+    # A standard deviation of at most 0.01.
+    assert drawn / 3000 == pytest.approx(expected, abs=0.04)

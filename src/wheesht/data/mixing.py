@@ -5,6 +5,7 @@ Pair i of a seed is a function of (seed, i) alone, so training can stop and go o
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import soxr
@@ -34,10 +35,14 @@ class MixingConfig:
     `speed_share`; speech is cut off above a frequency in `low_pass_hz` (noisy and clean alike) in
     a `low_pass_share`.
 
+    With `speech_draw` ``recording`` every recording of speech is as likely as another, with
+    ``second`` every second of it, so that many short ones do not outweigh a few long ones.
+
     `workers` is the number of processes that mix, 0 for a thread; pairs do not depend on it.
     """
 
     seconds: float = 4.0
+    speech_draw: Literal["recording", "second"] = "recording"
     snr_db: tuple[float, float] = (-5.0, 15.0)
     clean_share: float = 0.08
     clean_snr_db: tuple[float, float] = (20.0, 45.0)
@@ -117,6 +122,7 @@ class Mixer:
         self.sample_rate = sample_rate
         self.rooms = rooms
         self.n_samples = int(config.seconds * sample_rate)
+        self._speech_ends = np.cumsum(speech.stops - speech.starts)
 
     def pair(self, seed: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return noisy and clean, float32, each (N,); the same for the same arguments."""
@@ -181,7 +187,7 @@ class Mixer:
         pieces: list[np.ndarray] = []
         total = 0
         while total < n_samples:
-            index = int(rng.integers(len(self.speech)))
+            index = self._recording_of_speech(rng)
             length = self.speech.length(index)
             start = 0
             if length > n_samples:
@@ -193,6 +199,12 @@ class Mixer:
         joined = np.concatenate(pieces)
         start = int(rng.integers(len(joined) - n_samples + 1))
         return joined[start : start + n_samples].copy()
+
+    def _recording_of_speech(self, rng: np.random.Generator) -> int:
+        if self.config.speech_draw == "recording":
+            return int(rng.integers(len(self.speech)))
+        position = rng.integers(self._speech_ends[-1])
+        return int(np.searchsorted(self._speech_ends, position, side="right"))
 
     def _noise(self, rng: np.random.Generator, n_samples: int) -> np.ndarray:
         kind = rng.random()
