@@ -44,7 +44,7 @@ $(VENV)/.core: $(SOURCES) | tools
 $(VENV)/.all: $(SOURCES) | tools
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing wheesht with training, evaluation and test tools into $(VENV)"
-	$(INSTALL) ".[demo,train,eval,bench,dev]"
+	$(INSTALL) ".[demo,train,eval,bench,triton,dev]"
 	touch $@ $(VENV)/.core
 
 tools:

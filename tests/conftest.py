@@ -1,5 +1,6 @@
 """Bundles and signals that every suite may use; all random numbers are seeded."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from bundles import gru_host, random_tensors
 
 from wheesht.spec.bundle import write_bundle
+
+# Triton reads this when it is imported, which torch may do at any time.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 SATURATED = 40.0  # a bias whose sigmoid is 1 to the last bit of float32
 MakeBundle = Callable[..., Path]

@@ -8,6 +8,7 @@ from wheesht.cells.controllers import Everyone, Threshold, TopA
 from wheesht.cells.dgrnn import select
 from wheesht.cells.gru import GRU
 from wheesht.cells.kernels.dgru_bfloat16 import dgru_bfloat16, has_bfloat16_steps
+from wheesht.cells.kernels.dgru_gpu import compiled_loop, has_triton, has_triton_steps
 from wheesht.cells.kernels.dgru_sequence import Gate, dgru_sequence, has_native_steps
 
 
@@ -23,9 +24,11 @@ class DGRU(GRU):
 
     Notes
     -----
-    `forward` runs the native training steps for float32 on a CPU and the step in a loop
-    otherwise; both give the same values. Under ``torch.autocast("cpu", torch.bfloat16)`` its
-    products are of bfloat16 numbers, summed in float32, where the CPU has instructions for that.
+    `forward` runs the native training steps for float32 on a CPU, Triton kernels for float32 on a
+    GPU (H at most 512; without Triton, none) and the step in a loop otherwise; all give the same
+    values. Under ``torch.autocast("cpu", torch.bfloat16)``, where the CPU has instructions for
+    that, and under ``torch.autocast("cuda", torch.bfloat16)`` its products are of bfloat16 numbers,
+    summed in float32; the state stays float32. On a GPU the input products are rounded to bfloat16.
     Equations G1 to G5 of docs/equations.md; D-GRU paper (arXiv 2408.12425), sections 2 and 3.
     """
 
@@ -46,12 +49,20 @@ class DGRU(GRU):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run over ``x`` (B, T, I); return (B, T, H) and the state after the last frame."""
         mixed = has_bfloat16_steps(x, self.hidden_size)
-        if x.shape[1] == 0 or not (mixed or has_native_steps(x)):
-            return self.loop(x, state)
+        triton = has_triton_steps(x, self.hidden_size)
         h_0 = (state or self.initial_state(x.shape[0]))["h"]
+        if x.shape[1] == 0 or not (mixed or triton or has_native_steps(x)):
+            if x.shape[1] > 0 and has_triton(x):
+                return compiled_loop(self, self.controller, x, h_0)
+            return self.loop(x, state)
         gate = self._gate(x.shape[0])
         frames = x.transpose(0, 1)
-        if mixed:
+        if triton:
+            from wheesht.cells.kernels.dgru_triton import dgru_triton
+
+            gates_x = nn.functional.linear(frames, self.w_x, self.b_x)
+            h, mask = dgru_triton(gates_x, self.w_h, self.b_h, h_0, gate)
+        elif mixed:
             h, mask = dgru_bfloat16(frames, self.w_x, self.w_h, self.b_x, self.b_h, h_0, gate)
         else:
             with torch.autocast("cpu", enabled=False):
