@@ -26,8 +26,8 @@ UNITS, RUNS, WARM_UP = 320, 11, 2
 SIZES = {"cpu": (32, 200), "cuda": (64, 400)}  # batch, steps
 TOLERANCE = 1e-5  # float32 over 200 steps; the test suite holds the gradients too
 # On a GPU: relative to the loop's in float32, with the update masks given.
-STATE_TOLERANCE = {"float32": 1e-5, "tf32": 1e-2, "bfloat16": 2e-2}
-GRADIENT_TOLERANCE = {"float32": 1e-4, "tf32": 3e-2, "bfloat16": 6e-2}
+STATE_TOLERANCE = {"float32": 1e-5, "tf32": 3e-3, "bfloat16": 1e-2}
+GRADIENT_TOLERANCE = {"float32": 1e-4, "tf32": 5e-3, "bfloat16": 2e-2}
 # Two units whose scores differ by less than float32 resolves may change places.
 DIFFERENT_MASKS = 1e-3  # share of units and frames
 
