@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("triton", reason="needs: pip install 'wheesht[triton]'")
+triton = pytest.importorskip("triton", reason="needs: pip install 'wheesht[triton]'")
+
+import triton.language as tl  # noqa: E402
 
 from wheesht.cells import DGRU, dgru  # noqa: E402
 from wheesht.cells.controllers import Everyone, Threshold, TopA  # noqa: E402
@@ -25,7 +27,7 @@ from wheesht.cells.kernels.dgru_gpu import (  # noqa: E402
     has_triton,
     has_triton_steps,
 )
-from wheesht.cells.kernels.dgru_sequence import Gate  # noqa: E402
+from wheesht.cells.kernels.dgru_triton import _mark_top_a, dgru_triton  # noqa: E402
 
 INTERPRETED = os.environ["TRITON_INTERPRET"] == "1"
 DEVICE = torch.device("cpu" if INTERPRETED else "cuda")
@@ -79,8 +81,6 @@ def masked_formula(gates_x, w_h, b_h, h, masks, dtype):
 
 def run_kernel(cell, x, h_0, dtype):
     """Return the kernel's state and masks, and its input, from which gradients are taken."""
-    from wheesht.cells.kernels.dgru_triton import dgru_triton
-
     gates_x = (x.transpose(0, 1) @ cell.w_x.T + cell.b_x).detach().to(dtype).requires_grad_()
     h, mask = dgru_triton(gates_x, cell.w_h, cell.b_h, h_0, cell._gate(x.shape[0]))
     return h, mask, gates_x
@@ -153,22 +153,25 @@ SCORES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered in exp")  # of 3e38, as it should
+@triton.jit
+def marked(scores, counts, mask, ROWS: tl.constexpr, UNITS: tl.constexpr, PADDED: tl.constexpr):
+    row, unit = tl.arange(0, ROWS), tl.arange(0, PADDED)[None, :]
+    valid = (unit < UNITS) & (row >= 0)[:, None]
+    score = tl.load(scores + unit + row[:, None] * 0, mask=valid, other=0.0)
+    chosen = _mark_top_a(score, valid, tl.load(counts + row))
+    tl.store(mask + row[:, None] * UNITS + unit, chosen.to(tl.uint8), mask=valid)
+
+
 @pytest.mark.parametrize("name", SCORES)
 def test_exactly_a_largest_units_and_ties_to_the_lowest_index(name):
-    from wheesht.cells.kernels.dgru_triton import dgru_triton
-
     scores = SCORES[name]
     units = len(scores)
-    counts = sorted({1, units // 3, units // 2, units * 3 // 5, units - 1} - {0})
-    gates_x = torch.zeros(1, len(counts), 3 * units, device=DEVICE)
-    gates_x[..., units : 2 * units] = torch.tensor(scores)
-    zeros = [torch.zeros(s, device=DEVICE) for s in ((3 * units, units), 3 * units)]
-    h_0 = torch.zeros(len(counts), units, device=DEVICE)
-    gate = Gate(torch.tensor(counts, dtype=torch.int32), None)
-    _, mask = dgru_triton(gates_x, *zeros, h_0, gate)
+    counts = torch.arange(16, dtype=torch.int32, device=DEVICE) * units // 16 + 1
+    mask = torch.zeros(16, units, dtype=torch.uint8, device=DEVICE)
+    padded = triton.next_power_of_2(units)
+    marked[(1,)](torch.tensor(scores, device=DEVICE), counts, mask, 16, units, padded)
     order = sorted(range(units), key=lambda j: (-scores[j], j))
-    for count, row in zip(counts, mask[0], strict=True):
+    for count, row in zip(counts.tolist(), mask, strict=True):
         assert torch.nonzero(row).flatten().tolist() == sorted(order[:count])
 
 
