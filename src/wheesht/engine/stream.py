@@ -153,7 +153,8 @@ class Stream:
         """Least number of samples by which the output stays behind the input.
 
         Once output has begun, and after any number n of samples was fed, at most ``n - delay``
-        have come out. In samples at the stream's rate; 160 (10 ms) at 16 kHz.
+        have come out. In samples at the stream's rate; 256 (16 ms) at 16 kHz with the default
+        model.
         """
         return stream_lags(self._spec, self._rate)[0]
 
@@ -162,10 +163,10 @@ class Stream:
         """Samples to feed, counted from a sample on, until that sample has come out.
 
         After n samples at least ``n - latency_samples`` have come out, for every n and however
-        they were chunked. In samples at the stream's rate, compute time excluded; 320 (20 ms)
-        at 16 kHz, where it is exact. Other rates add the resamplers' latency, measured on the
-        resamplers themselves when it is first asked for, which takes some tenths of a second
-        once per rate and process.
+        they were chunked. In samples at the stream's rate, compute time excluded; 512 (32 ms) at
+        16 kHz with the default model, and exact there. Other rates add the resamplers' latency,
+        measured on the resamplers themselves when it is first asked for, which takes some tenths of
+        a second once per rate and process.
         """
         return stream_lags(self._spec, self._rate)[1]
 

@@ -25,7 +25,7 @@ from wheesht.spec.model_spec import GRU, MAX_SAMPLE, Layer, ModelSpec
 METADATA_KEY = "wheesht"
 SUFFIX = ".safetensors"
 MAX_BYTES = 1 << 30  # refuse to map anything larger: no model of this family comes near it
-DEFAULT_MODEL = "gru"  # the shipped bundle that "default" stands for
+DEFAULT_MODEL = "default"  # the shipped bundle that is used when none is named
 # Largest |value| of a tensor. Trained weights stay below 100; far larger ones come from damage or
 # malice, and a name in an error message is worth more than a saturated model.
 MAX_TENSOR_VALUE = 1e4
@@ -52,7 +52,7 @@ def shipped_models() -> list[str]:
 
 
 def bundle_path(model: str | os.PathLike[str]) -> Path:
-    """Return the file of a shipped model's name, of ``default``, or of a path.
+    """Return the file of a shipped model's name or of a path.
 
     Raises
     ------
@@ -60,10 +60,9 @@ def bundle_path(model: str | os.PathLike[str]) -> Path:
         Neither a shipped name nor an existing file.
     """
     text = os.fspath(model)
-    name = DEFAULT_MODEL if text == "default" else text
     shipped = shipped_models()
-    if name in shipped:
-        return Path(str(resources.files("wheesht") / "weights" / f"{name}{SUFFIX}"))
+    if text in shipped:
+        return Path(str(resources.files("wheesht") / "weights" / f"{text}{SUFFIX}"))
     path = Path(text)
     try:
         if path.is_file():
@@ -71,8 +70,7 @@ def bundle_path(model: str | os.PathLike[str]) -> Path:
     except OSError as error:  # a name too long, a folder that may not be entered
         raise BundleError(f"model {shown(text)}: {error.strerror}") from error
     kind = "a folder, needs a file" if os.path.isdir(text) else "neither a file nor a shipped model"
-    names = ["default", *shipped] if DEFAULT_MODEL in shipped else shipped
-    raise BundleError(f"model {shown(text)}: {kind}; shipped are: {', '.join(names) or 'none'}")
+    raise BundleError(f"model {shown(text)}: {kind}; shipped are: {', '.join(shipped) or 'none'}")
 
 
 def read_bundle(model: str | os.PathLike[str]) -> Bundle:
@@ -81,7 +79,7 @@ def read_bundle(model: str | os.PathLike[str]) -> Bundle:
     Parameters
     ----------
     model : str or path
-        Name of a shipped model, ``default``, or a file.
+        Name of a shipped model, or a file.
 
     Raises
     ------

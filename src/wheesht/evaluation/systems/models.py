@@ -8,7 +8,7 @@ from typing import Any
 from wheesht.errors import ParameterError
 from wheesht.evaluation.study import NOISY
 from wheesht.evaluation.systems.kinds import SHORT, Model
-from wheesht.spec.bundle import DEFAULT_MODEL, SUFFIX, read_bundle
+from wheesht.spec.bundle import SUFFIX, read_bundle
 
 _PERCENTS = re.compile(r"(?P<model>.+):(?P<percents>[-\d.,\s]+)")
 _NAMED = re.compile(r"(?P<name>[^=/\\]+)=(?P<rest>.+)")
@@ -89,8 +89,7 @@ def _parts(text: str) -> tuple[str, str, list[float]]:
             f"{text}: {match['percents']!r} is no list of percentages"  # type: ignore[index]
         ) from None
     if name is None:
-        file = Path(DEFAULT_MODEL if path == "default" else path).name
-        name = file.removesuffix(SUFFIX)
+        name = Path(path).name.removesuffix(SUFFIX)
     if name == NOISY:
         raise ParameterError(f"{text}: {NOISY!r} is the unprocessed input; give another NAME=")
     return name, path, percents
