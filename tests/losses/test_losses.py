@@ -228,3 +228,19 @@ def test_perceptual_gradient_is_finite_on_silence(silent):
     enhanced.requires_grad_()
     perceptual(of_waveform(enhanced), of_waveform(clean)).backward()
     assert enhanced.grad.isfinite().all()
+
+
+def test_gradient_of_the_compressed_loss_is_that_of_its_formula(spectrum):
+    clean = torch.randn(2, 9, 6, dtype=torch.complex128, generator=torch.Generator().manual_seed(2))
+    clean[0, 3] = 0.0  # bins at the floor
+    enhanced = spectrum.clone().requires_grad_()
+    compressed_spectral(of_spectrum(enhanced), of_spectrum(clean)).backward()
+
+    plain = spectrum.clone().requires_grad_()
+    energy = clean.abs().square().mean(-1)
+    active = energy > 1e-4 * energy.amax(-1, keepdim=True)
+    level = ((energy * active).sum(-1) / active.sum(-1)).sqrt()[:, None, None]
+    p_e, p_c = ((x / level).abs().square() + 1e-6 for x in (plain, clean))
+    with_phase = (plain / level * p_e**-0.35 - clean / level * p_c**-0.35).abs().square().mean()
+    (0.3 * with_phase + 0.7 * (p_e**0.15 - p_c**0.15).square().mean()).backward()
+    assert (enhanced.grad - plain.grad).abs().max() < 1e-12

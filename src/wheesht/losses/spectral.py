@@ -1,5 +1,7 @@
 """Losses between the spectra of an enhanced and a clean signal."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -53,15 +55,53 @@ def multi_resolution(enhanced: Signal, clean: Signal) -> Tensor:
 
 def _compressed(enhanced: Tensor, clean: Tensor) -> Tensor:
     level = active_level(clean)
-    enhanced, clean = enhanced / level, clean / level
-    power_e = enhanced.real.square() + enhanced.imag.square() + POWER_FLOOR
-    power_c = clean.real.square() + clean.imag.square() + POWER_FLOOR
-    # |S|^c e^{j phase} = S |S|^(c - 1)
-    complex_e = torch.view_as_real(enhanced) * power_e.pow((COMPRESSION - 1) / 2).unsqueeze(-1)
-    complex_c = torch.view_as_real(clean) * power_c.pow((COMPRESSION - 1) / 2).unsqueeze(-1)
-    with_phase = (complex_e - complex_c).square().sum(-1).mean()
-    magnitudes = (power_e.pow(COMPRESSION / 2) - power_c.pow(COMPRESSION / 2)).square().mean()
-    return COMPLEX_SHARE * with_phase + (1 - COMPLEX_SHARE) * magnitudes
+    return _Compressed.apply(
+        enhanced.real / level, enhanced.imag / level, clean.real / level, clean.imag / level
+    )
+
+
+class _Compressed(torch.autograd.Function):
+    """L2 of level-normalised spectra, with its gradient for the enhanced one written out.
+
+    Autograd would keep and visit a dozen arrays of the spectra's size, and this is a large part of
+    an update's time. With p the power, c the compression and a = S p^((c - 1) / 2):
+    d|a_e - a_c|^2 = 2 (p^((c - 1) / 2) (a_e - a_c) + (c - 1) p^((c - 3) / 2) <S, a_e - a_c> S) and
+    d(p_e^(c / 2) - p_c^(c / 2))^2 = 2 c (p_e^(c / 2) - p_c^(c / 2)) p_e^(c / 2 - 1) S.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, re: Tensor, im: Tensor, clean_re: Tensor, clean_im: Tensor) -> Tensor:
+        _, magnitude_c, factor_c = _powers(clean_re, clean_im)
+        power, magnitude_e, factor = _powers(re, im)
+        error_re = re * factor - clean_re * factor_c
+        error_im = im * factor - clean_im * factor_c
+        difference = magnitude_e - magnitude_c
+        with_phase = error_re.square().mean() + error_im.square().mean()
+        loss = COMPLEX_SHARE * with_phase + (1 - COMPLEX_SHARE) * difference.square().mean()
+
+        along = (re * error_re).addcmul_(im, error_im).mul_(factor)
+        along.mul_(COMPLEX_SHARE * (COMPRESSION - 1))
+        along.addcmul_(difference, magnitude_e, value=(1 - COMPLEX_SHARE) * COMPRESSION)
+        along.div_(power)
+        scale = 2 / power.numel()
+        grad_re = error_re.mul_(factor).mul_(COMPLEX_SHARE).addcmul_(along, re).mul_(scale)
+        grad_im = error_im.mul_(factor).mul_(COMPLEX_SHARE).addcmul_(along, im).mul_(scale)
+        ctx.save_for_backward(grad_re, grad_im)
+        return loss
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        grad_re, grad_im = ctx.saved_tensors
+        return grad * grad_re, grad * grad_im, None, None
+
+
+def _powers(re: Tensor, im: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return p = |S|^2 with its floor, p^(c / 2) and p^((c - 1) / 2)."""
+    power = (re * re).addcmul_(im, im).add_(POWER_FLOOR)
+    logarithm = power.log()  # one logarithm and two exponentials: cheaper than two powers
+    magnitude = (logarithm * (COMPRESSION / 2)).exp_()
+    return power, magnitude, logarithm.mul_((COMPRESSION - 1) / 2).exp_()
 
 
 def active_level(spectrum: Tensor) -> Tensor:

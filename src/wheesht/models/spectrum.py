@@ -24,7 +24,9 @@ def analyse(x: Tensor, window: Tensor) -> Tensor:
     """
     hop = window.shape[0] // 2
     tail = -x.shape[-1] % hop + hop
-    frames = functional.pad(x, (hop, tail)).unfold(-1, 2 * hop, hop)
+    hops = functional.pad(x, (hop, tail)).unflatten(-1, (-1, hop))
+    # Not `unfold`: its gradient adds sample by sample, which takes ten times as long.
+    frames = torch.cat([hops[..., :-1, :], hops[..., 1:, :]], dim=-1)
     return torch.fft.rfft(frames * window)
 
 
