@@ -101,7 +101,7 @@ def test_without_a_model_the_shipped_ones_are_listed(two_shipped, capsys):
 def test_the_list_is_also_json(two_shipped, capsys):
     assert run(["info", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["default"] == "gru"
+    assert document["default"] == "default"
     assert [set(model) >= DESIGN_KEYS for model in document["models"]] == [True, True]
 
 
