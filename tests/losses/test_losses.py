@@ -13,13 +13,14 @@ from wheesht.losses import (  # noqa: E402
     LOSSES,
     Signal,
     compressed_spectral,
+    intelligibility,
     loss_terms,
     magnitude,
     multi_resolution,
     perceptual,
     si_sdr,
 )
-from wheesht.metrics import pesq_wb  # noqa: E402
+from wheesht.metrics import estoi, pesq_wb  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WINDOW = torch.from_numpy(sqrt_hann(10))
@@ -55,7 +56,7 @@ def waveforms():
 def test_equal_signals_have_no_loss(name, waveforms):
     _, clean = waveforms
     # SI-SDR ends at 40 dB: float64 rounding moves it by less. The perceptual roots are rounded.
-    allowed = 1e-3 if name == "perceptual" else 1e-9
+    allowed = {"perceptual": 1e-3, "intelligibility": 1e-3}.get(name, 1e-9)
     loss = LOSSES[name](of_waveform(clean), of_waveform(clean)).item()
     assert loss == pytest.approx(0, abs=allowed)
 
@@ -219,14 +220,25 @@ def test_perceptual_hears_neither_level_nor_nothing(degraded_speech):
     assert disturbance(clean, 0.2 * noisy) == pytest.approx(disturbance(clean, noisy), rel=1e-3)
 
 
+def test_intelligibility_follows_estoi(degraded_speech):
+    measured = [estoi(clean, other, 16000) for _, clean, other in degraded_speech]
+    ours = [
+        1 - intelligibility(*(of_waveform(torch.as_tensor(x)[None]) for x in (other, clean))).item()
+        for _, clean, other in degraded_speech
+    ]
+    assert np.corrcoef(measured, ours)[0, 1] > 0.98
+    assert np.abs(np.subtract(measured, ours)).max() < 0.1
+
+
+@pytest.mark.parametrize("loss", [perceptual, intelligibility])
 @pytest.mark.parametrize("silent", ["enhanced", "clean", "both"])
-def test_perceptual_gradient_is_finite_on_silence(silent):
+def test_gradient_of_models_of_hearing_is_finite_on_silence(silent, loss):
     generator = torch.Generator().manual_seed(1)
     enhanced, clean = torch.randn(2, 2, 8000, generator=generator).unbind(0)
     enhanced = torch.zeros_like(enhanced) if silent != "clean" else enhanced
     clean = torch.zeros_like(clean) if silent != "enhanced" else clean
     enhanced.requires_grad_()
-    perceptual(of_waveform(enhanced), of_waveform(clean)).backward()
+    loss(of_waveform(enhanced), of_waveform(clean)).backward()
     assert enhanced.grad.isfinite().all()
 
 

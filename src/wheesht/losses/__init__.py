@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
+from wheesht.losses.intelligibility import intelligibility
 from wheesht.losses.perceptual import perceptual
 from wheesht.losses.si_sdr import si_sdr
 from wheesht.losses.signal import Signal
@@ -18,12 +19,14 @@ LOSSES: dict[str, Callable[[Signal, Signal], Tensor]] = {
     "multi_resolution": multi_resolution,
     "si_sdr": si_sdr,
     "perceptual": perceptual,
+    "intelligibility": intelligibility,
 }
 
 __all__ = [
     "LOSSES",
     "Signal",
     "compressed_spectral",
+    "intelligibility",
     "loss_terms",
     "magnitude",
     "multi_resolution",
