@@ -10,8 +10,9 @@ import pytest
 from wheesht.audio.mono import read_mono
 from wheesht.engine import _ext
 from wheesht.engine.dial_log import KEPT_HOPS
-from wheesht.engine.stream import DIALS, Stream
+from wheesht.engine.stream import Stream
 from wheesht.errors import ParameterError
+from wheesht.spec.model_spec import DIALS
 
 MOVING = DIALS[1:]
 MEAN_TOLERANCE = 1.0  # points of P over 10 s; measured at most 0.66 on the validation clips

@@ -212,6 +212,7 @@ def test_perceptual_follows_pesq(degraded_speech):
     pesq = [undone(pesq_wb(clean, other)) for _, clean, other in degraded_speech]
     ours = [disturbance(clean, other) for _, clean, other in degraded_speech]
     assert np.corrcoef(pesq, ours)[0, 1] > 0.97
+    assert np.abs(np.subtract(pesq, ours)).max() < 1.0  # measured 0.86, of up to 5.4
 
 
 def test_perceptual_hears_neither_level_nor_nothing(degraded_speech):
@@ -231,12 +232,16 @@ def test_intelligibility_follows_estoi(degraded_speech):
 
 
 @pytest.mark.parametrize("loss", [perceptual, intelligibility])
-@pytest.mark.parametrize("silent", ["enhanced", "clean", "both"])
-def test_gradient_of_models_of_hearing_is_finite_on_silence(silent, loss):
+@pytest.mark.parametrize("silent", ["enhanced", "clean", "both", "neither, but equal"])
+def test_gradient_of_models_of_hearing_is_finite_where_roots_are_steep(silent, loss):
     generator = torch.Generator().manual_seed(1)
     enhanced, clean = torch.randn(2, 2, 8000, generator=generator).unbind(0)
-    enhanced = torch.zeros_like(enhanced) if silent != "clean" else enhanced
-    clean = torch.zeros_like(clean) if silent != "enhanced" else clean
+    if silent in ("enhanced", "both"):
+        enhanced = torch.zeros_like(enhanced)
+    if silent in ("clean", "both"):
+        clean = torch.zeros_like(clean)
+    if silent == "neither, but equal":
+        enhanced = clean.clone()
     enhanced.requires_grad_()
     loss(of_waveform(enhanced), of_waveform(clean)).backward()
     assert enhanced.grad.isfinite().all()

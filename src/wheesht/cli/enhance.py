@@ -15,7 +15,8 @@ from wheesht.cli._run import How, Outcome, run_many, run_one
 from wheesht.cli._text import say
 from wheesht.endings import tidy_on_termination
 from wheesht.engine.files import FileReport, Settings
-from wheesht.engine.stream import DIALS, MAX_CHANNELS
+from wheesht.engine.stream import MAX_CHANNELS
+from wheesht.spec.model_spec import DIALS
 from wheesht.workers import worker_count
 
 LEAST_TIMED_SECONDS = 0.1  # of audio; for less, no real-time factor is given

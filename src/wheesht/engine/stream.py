@@ -19,10 +19,9 @@ from wheesht.engine.loading import load_model
 from wheesht.engine.rate_bridge import RateBridge, gain_band, stream_lags
 from wheesht.errors import ParameterError, ShapeError, StateError
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import ModelSpec, UpdatePercent
+from wheesht.spec.model_spec import DIALS, ModelSpec, UpdatePercent
 
 MAX_CHANNELS = 64  # a guard against swapped axes
-DIALS = ("fixed", "level", "flux")  # what P may follow
 PIECE_SECONDS = 1  # longer chunks are cut, so that working memory does not grow with them
 
 

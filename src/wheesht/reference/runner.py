@@ -10,9 +10,7 @@ from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError, ShapeError
 from wheesht.reference import ops
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU, DeepFilter, Linear, selected_units
-
-DIALS = ("fixed", "level", "flux")
+from wheesht.spec.model_spec import DIALS, GRU, DeepFilter, Linear, selected_units
 
 
 class ReferenceStream:

@@ -22,6 +22,7 @@ MAX_SAMPLE = 1e6  # a stream limits samples to this size (full scale 1), so powe
 # Largest size of a filter coefficient's real and imaginary part, to which streams limit it. Those
 # of trained models are near 1; behind the limit no model and no input can overflow the spectrum.
 MAX_COEFFICIENT = 100.0
+DIALS = ("fixed", "level", "flux")  # what P may follow from hop to hop
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
