@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from wheesht.data.bank import cache_folder, decode, open_bank
-from wheesht.data.corpora import LAYOUTS, dns_corpus, folders_corpus, split_corpus
+from wheesht.data.corpora import LAYOUTS, dns_corpus, folders_corpus, speaker_of, split_corpus
 from wheesht.errors import CorpusError
 
 
@@ -149,3 +149,26 @@ def test_a_bank_of_nothing_decodable_is_refused(tmp_path):
 def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "wheesht"
+
+
+@pytest.mark.parametrize(
+    ("name", "speaker"),
+    [
+        ("19-198-0001.flac", "19"),
+        ("p225_001.wav", "p225"),
+        ("book_00000_chp_0009_reader_06709_0.wav", "reader_06709"),
+        ("alone.opus", "alone"),
+    ],
+)
+def test_names_of_files_say_who_speaks(name, speaker, tmp_path):
+    assert speaker_of(tmp_path / "deep_down" / name) == speaker
+
+
+def test_a_bank_knows_which_file_each_recording_came_from(tmp_path):
+    files = [record(tmp_path / f"{i}.wav", n=100 + i) for i in range(4)]
+    files[1].write_bytes(b"not audio")
+    for _ in range(2):  # made, then opened
+        bank = open_bank(files, 16000, tmp_path / "cache")
+        assert bank.sources.tolist() == [0, 2, 3]
+        assert [bank.length(i) for i in range(3)] == [100, 102, 103]
+    assert bank.select(np.array([2, 0])).sources.tolist() == [3, 0]

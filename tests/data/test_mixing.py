@@ -293,3 +293,18 @@ def test_speech_is_drawn_by_recording_or_by_second(draw, expected):
     drawn = np.bincount([make._recording_of_speech(rng) for _ in range(3000)], minlength=3)
     # A standard deviation of at most 0.01.
     assert drawn / 3000 == pytest.approx(expected, abs=0.04)
+
+
+def test_a_speaker_is_drawn_by_the_root_of_their_speech():
+    lengths = [16000, 96000, 64000, 40000]  # a says 1 + 6 + 2.5 s in three recordings, b 4 s in one
+    make = Mixer(
+        bank(0, lengths),
+        bank(1, [90001]),
+        MixingConfig(speech_draw="speaker"),
+        speakers=["a", "a", "b", "a"],
+    )
+    rng = np.random.default_rng(0)
+    drawn = np.bincount([make._recording_of_speech(rng) for _ in range(3000)], minlength=4) / 3000
+    of_a = np.sqrt(9.5) / (np.sqrt(9.5) + 2.0)
+    assert drawn[2] == pytest.approx(1 - of_a, abs=0.04)
+    assert drawn[[0, 1, 3]] == pytest.approx(of_a * np.array([1, 6, 2.5]) / 9.5, abs=0.04)

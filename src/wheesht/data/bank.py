@@ -1,7 +1,7 @@
 """Recordings decoded once to 16-bit samples on disk, read back without copying.
 
 Opus decodes a hundred times slower than memory reads, and training visits every file thousands of
-times. A bank is a memory-mapped file of all samples and the offsets of the recordings in it; it is
+times. A bank is a memory-mapped file of all samples and a table of the recordings in it; it is
 written recording by recording, so hundreds of hours need no more memory than one, and several
 processes share its pages.
 """
@@ -41,12 +41,17 @@ class SampleBank:
         processes share its pages.
     offsets : ndarray of int64, shape (R + 1,)
         Recording i is ``samples[offsets[i]:offsets[i + 1]]``.
+    sources : ndarray of int, shape (R,), optional
+        Which of the things it was made of each recording is; without it, all in their order.
     """
 
-    def __init__(self, samples: np.ndarray, offsets: np.ndarray) -> None:
+    def __init__(
+        self, samples: np.ndarray, offsets: np.ndarray, sources: np.ndarray | None = None
+    ) -> None:
         self.samples = samples
         self.starts = np.asarray(offsets[:-1])
         self.stops = np.asarray(offsets[1:])
+        self.sources = np.arange(len(self.starts)) if sources is None else np.asarray(sources)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -75,6 +80,7 @@ class SampleBank:
         """Return the bank of some of the recordings, over the same samples."""
         bank = SampleBank(self.samples, np.zeros(1, np.int64))
         bank.starts, bank.stops = self.starts[indices], self.stops[indices]
+        bank.sources = self.sources[indices]
         return bank
 
     def looped(self, index: int, start: int, n_samples: int) -> np.ndarray:
@@ -114,6 +120,11 @@ def open_bank(
     progress : callable ``(items, label)``
         Wraps the list of files while they are decoded, for a progress bar.
 
+    Returns
+    -------
+    SampleBank
+        `sources` are indices into `files`; one that cannot be decoded is left out with a warning.
+
     Raises
     ------
     CorpusError
@@ -129,6 +140,7 @@ def open_bank(
                 yield decode(path, sample_rate)
             except (soundfile.LibsndfileError, OSError, ValueError) as error:
                 refused.append(f"{path}: {error}")
+                yield np.zeros(0, np.int16)
 
     bank = stored_bank(folder / key, decoded)
     for line in refused:
@@ -150,36 +162,42 @@ def stored_bank(name: Path, pieces: Callable[[], Iterable[np.ndarray]]) -> Sampl
     pieces : callable
         Gives the recordings, each int16, shape (N,); empty ones are left out.
     """
-    samples_path, offsets_path = _files_of(name)
-    if not (samples_path.exists() and offsets_path.exists()):
+    samples_path, table_path = _files_of(name)
+    if not (samples_path.exists() and table_path.exists()):
         name.parent.mkdir(parents=True, exist_ok=True)
-        _write(pieces(), samples_path, offsets_path)
-    offsets = np.load(offsets_path)
-    if len(offsets) == 1:  # a file without bytes cannot be mapped
+        _write(pieces(), samples_path, table_path)
+    with np.load(table_path) as table:
+        offsets, sources = table["offsets"], table["sources"]
+    if not len(sources):  # a file without bytes cannot be mapped
         return SampleBank(np.zeros(0, np.int16), offsets)
-    return SampleBank(np.memmap(samples_path, np.int16, "r"), offsets)
+    return SampleBank(np.memmap(samples_path, np.int16, "r"), offsets, sources)
 
 
 def _files_of(name: Path) -> tuple[Path, Path]:
-    return name.with_name(f"{name.name}.samples.i16"), name.with_name(f"{name.name}.offsets.npy")
+    return name.with_name(f"{name.name}.samples.i16"), name.with_name(f"{name.name}.table.npz")
 
 
-def _write(pieces: Iterable[np.ndarray], samples_path: Path, offsets_path: Path) -> None:
-    offsets = [0]
+def _write(pieces: Iterable[np.ndarray], samples_path: Path, table_path: Path) -> None:
+    offsets, sources = [0], []
     partial = samples_path.with_name(f".{samples_path.name}.{os.getpid()}.part")
-    partial_offsets = partial.with_suffix(".npy")
+    partial_table = partial.with_suffix(".npz")
     try:
         with open(partial, "wb") as file:
-            for piece in pieces:
+            for source, piece in enumerate(pieces):
                 if len(piece):
                     file.write(piece.tobytes())
                     offsets.append(offsets[-1] + len(piece))
-        np.save(partial_offsets, np.array(offsets, dtype=np.int64))
-        os.replace(partial_offsets, offsets_path)
+                    sources.append(source)
+        np.savez(
+            partial_table,
+            offsets=np.array(offsets, dtype=np.int64),
+            sources=np.array(sources, dtype=np.int64),
+        )
+        os.replace(partial_table, table_path)
         os.replace(partial, samples_path)
     finally:
         partial.unlink(missing_ok=True)
-        partial_offsets.unlink(missing_ok=True)
+        partial_table.unlink(missing_ok=True)
 
 
 def decode(path: Path, sample_rate: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 Pair i of a seed is a function of (seed, i) alone, so training can stop and go on anywhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,13 +36,15 @@ class MixingConfig:
     a `low_pass_share`.
 
     With `speech_draw` ``recording`` every recording of speech is as likely as another, with
-    ``second`` every second of it, so that many short ones do not outweigh a few long ones.
+    ``second`` every second of it, so that many short ones do not outweigh a few long ones. With
+    ``speaker`` a speaker's share grows as the root of the speech there is of them, so that few
+    who speak for hours do not drown the many heard only once.
 
     `workers` is the number of processes that mix, 0 for a thread; pairs do not depend on it.
     """
 
     seconds: float = 4.0
-    speech_draw: Literal["recording", "second"] = "recording"
+    speech_draw: Literal["recording", "second", "speaker"] = "recording"
     snr_db: tuple[float, float] = (-5.0, 15.0)
     clean_share: float = 0.08
     clean_snr_db: tuple[float, float] = (20.0, 45.0)
@@ -106,6 +108,8 @@ class Mixer:
         Of all banks, in Hz.
     rooms : SampleBank, optional
         As from `wheesht.data.rooms.open_rooms`; without it nothing is reverberated.
+    speakers : sequence of str, optional
+        Who speaks in each recording of `speech`; without it, another one in each.
     """
 
     def __init__(
@@ -115,6 +119,7 @@ class Mixer:
         config: MixingConfig,
         sample_rate: int = 16000,
         rooms: SampleBank | None = None,
+        speakers: Sequence[str] | None = None,
     ) -> None:
         self.speech = speech
         self.noise = noise
@@ -122,7 +127,11 @@ class Mixer:
         self.sample_rate = sample_rate
         self.rooms = rooms
         self.n_samples = int(config.seconds * sample_rate)
-        self._speech_ends = np.cumsum(speech.stops - speech.starts)
+        lengths = speech.stops - speech.starts
+        if config.speech_draw == "speaker":
+            self._speech_ends = np.cumsum(lengths / np.sqrt(_totals(lengths, speakers)))
+        else:
+            self._speech_ends = np.cumsum(lengths)
 
     def pair(self, seed: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return noisy and clean, float32, each (N,); the same for the same arguments."""
@@ -203,7 +212,10 @@ class Mixer:
     def _recording_of_speech(self, rng: np.random.Generator) -> int:
         if self.config.speech_draw == "recording":
             return int(rng.integers(len(self.speech)))
-        position = rng.integers(self._speech_ends[-1])
+        if self.config.speech_draw == "second":
+            position = rng.integers(self._speech_ends[-1])
+        else:
+            position = rng.uniform(0.0, self._speech_ends[-1])
         return int(np.searchsorted(self._speech_ends, position, side="right"))
 
     def _noise(self, rng: np.random.Generator, n_samples: int) -> np.ndarray:
@@ -228,6 +240,14 @@ class Mixer:
 
     def _maybe_filtered(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return random_filter(x, rng) if rng.random() < self.config.filter_share else x
+
+
+def _totals(lengths: np.ndarray, speakers: Sequence[str] | None) -> np.ndarray:
+    """Return for every recording how much there is of its speaker, in samples."""
+    if speakers is None:
+        return lengths
+    _, who = np.unique(np.asarray(speakers), return_inverse=True)
+    return np.bincount(who, weights=lengths)[who]
 
 
 def _happens(share: float, rng: np.random.Generator) -> bool:

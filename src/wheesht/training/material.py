@@ -7,7 +7,7 @@ import numpy as np
 
 from wheesht.data.bandwidth import bandwidths_hz
 from wheesht.data.bank import Progress, SampleBank, open_bank
-from wheesht.data.corpora import LAYOUTS, Corpus, folders_corpus
+from wheesht.data.corpora import LAYOUTS, Corpus, folders_corpus, speaker_of
 from wheesht.data.mixing import Mixer
 from wheesht.data.rooms import open_rooms
 from wheesht.errors import CorpusError
@@ -57,13 +57,16 @@ def open_mixers(recipe: Recipe, root: Path, cache: Path, progress: Progress) -> 
         recipe.mixing,
         RATE,
         rooms(recipe.mixing.rooms, TRAIN_ROOMS_SEED),
+        [speaker_of(corpus.speech_train[i]) for i in speech_train.sources],
     )
+    speech_valid = bank(corpus.speech_valid)
     valid = Mixer(
-        bank(corpus.speech_valid),
+        speech_valid,
         bank(corpus.noise_valid),
         replace(recipe.mixing, seconds=recipe.validation.seconds),
         RATE,
         rooms(VALID_ROOMS, VALID_ROOMS_SEED),
+        [speaker_of(corpus.speech_valid[i]) for i in speech_valid.sources],
     )
     return train, valid
 

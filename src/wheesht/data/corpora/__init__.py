@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wheesht.data.corpora.dns import dns_corpus
 from wheesht.data.corpora.folders import folders_corpus
-from wheesht.data.corpora.listing import Corpus
+from wheesht.data.corpora.listing import Corpus, speaker_of
 from wheesht.data.corpora.split import split_corpus
 
 LAYOUTS: dict[str, Callable[[Path], Corpus]] = {
@@ -14,4 +14,4 @@ LAYOUTS: dict[str, Callable[[Path], Corpus]] = {
     "dns": dns_corpus,
 }
 
-__all__ = ["LAYOUTS", "Corpus", "dns_corpus", "folders_corpus", "split_corpus"]
+__all__ = ["LAYOUTS", "Corpus", "dns_corpus", "folders_corpus", "speaker_of", "split_corpus"]

@@ -1,6 +1,7 @@
 """The four file lists of a corpus, and how a folder becomes a list."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,16 @@ class Corpus:
     speech_valid: tuple[Path, ...]
     noise_train: tuple[Path, ...]
     noise_valid: tuple[Path, ...]
+
+
+def speaker_of(path: Path) -> str:
+    """Return who speaks in a recording: what stands before the first ``_`` or ``-`` of its name.
+
+    LibriSpeech (``19-198-0001.flac``), VCTK (``p225_001.wav``) and most other speech corpora name
+    their files so; ``reader_<number>`` in a name, as in those of the DNS Challenge, goes first.
+    """
+    reader = re.search(r"reader_\d+", path.stem)
+    return reader.group() if reader else re.split("[_-]", path.stem, maxsplit=1)[0]
 
 
 def audio_files(folder: Path) -> tuple[Path, ...]:
