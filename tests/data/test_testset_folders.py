@@ -128,3 +128,11 @@ def test_two_files_that_differ_in_their_extension_only_are_refused(tmp_path):
     write(tmp_path, "a.wav", "a.flac")
     with pytest.raises(CorpusError, match="a.wav: a.flac has the same name"):
         clips_of_folder(tmp_path)
+
+
+def test_clean_recordings_are_their_own_input(tmp_path):
+    write(tmp_path, "b.wav", "a.flac")
+    found = read_clip_set(tmp_path, layout="clean")
+    assert (found.kind, found.has_clean, names(found.clips)) == ("clean", True, ["a", "b"])
+    noisy, clean = found.clips[1].samples()
+    assert len(clean) == 50 and np.array_equal(noisy, clean)

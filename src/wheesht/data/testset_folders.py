@@ -20,7 +20,7 @@ def clips_of_folder(folder: Path, layout: str | None = None) -> list[Clip]:
     ----------
     folder : path
     layout : str, optional
-        One of `LAYOUTS`; recognised when left out.
+        One of `LAYOUTS`; recognised when left out, except ``clean``, which looks like ``noisy``.
 
     Raises
     ------
@@ -106,11 +106,20 @@ def recordings_of_folder(folder: Path) -> list[Clip]:
     return [Clip(name, Recording(path)) for name, path in audio_files(_existing(folder)).items()]
 
 
+def clean_recordings(folder: Path) -> list[Clip]:
+    """Return the clean recordings of a folder, to be heard as they are.
+
+    Whatever a system changes in them is damage.
+    """
+    return [Clip(name, Pair(path, path)) for name, path in audio_files(_existing(folder)).items()]
+
+
 LAYOUTS: dict[str, Callable[[Path], list[Clip]]] = {
     "pairs": pairs_of_folder,
     "voicebank": voicebank_clips,
     "dns": dns_clips,
     "noisy": recordings_of_folder,
+    "clean": clean_recordings,
 }
 
 
