@@ -2,15 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../src/dial.h"
-#include "check.h"
-
-enum { HOPS = 40, MAX_HOP = 256 };
-
-/* With a mask of ones the output is the input one hop later; measured 2e-7 of full scale. */
-static const float RECONSTRUCTION_BOUND = 1e-6f;
-/* What the window's sidelobes let a tone do 30 and more bins away; measured 4e-4. */
-static const float LEAK_BOUND = 1e-3f;
+#include "driven.h"
 
 /* Calls of the allocator by the code under test; the linker sends them here (--wrap). */
 static long allocations;
@@ -49,43 +41,6 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 }
 #endif
 
-/* A stream in memory of exactly the size asked for. */
-typedef struct {
-    void *memory;
-    wh_stream *s;
-} owned;
-
-static owned open_stream(const wh_model *model, const char *isa)
-{
-    owned o = {NULL, NULL};
-    const size_t bytes = wh_stream_bytes(model);
-    o.memory = malloc(bytes);
-    const wh_status status = wh_stream_init(o.memory, bytes, model, isa, &o.s);
-    CHECK(status == WH_OK, "%s", wh_strerror(status));
-    if (!o.s) abort();
-    return o;
-}
-
-static void fill(float *x, int32_t count, uint32_t seed)
-{
-    for (int32_t i = 0; i < count; ++i) x[i] = 0.3f * noise(&seed);
-}
-
-static void run(wh_stream *s, const float *x, float *y, int32_t hops, int32_t hop)
-{
-    for (int32_t t = 0; t < hops; ++t) {
-        const wh_status status = wh_stream_process(s, x + t * hop, y + t * hop);
-        CHECK(status == WH_OK, "%s", wh_strerror(status));
-    }
-}
-
-static float x_[HOPS * MAX_HOP], y_[HOPS * MAX_HOP], z_[HOPS * MAX_HOP];
-
-static int same(const float *a, const float *b, int32_t count)
-{
-    return memcmp(a, b, (size_t)count * sizeof *a) == 0;
-}
-
 static void open_mask_gives_the_input_one_hop_later(int32_t n_fft)
 {
     toy t;
@@ -119,139 +74,6 @@ static void bins_outside_the_mask_take_the_nearest_one(void)
         CHECK(fabsf(y_[i] - x_[i - 160]) <= RECONSTRUCTION_BOUND, "sample %d", i);
     free(o.memory);
     toy_free(&t);
-}
-
-/* One coefficient of 1 on every bin is a delay by the frames of its tap. */
-static void a_single_tap_delays_by_its_frames(int32_t n_fft, int32_t order)
-{
-    const int32_t hop = n_fft / 2;
-    for (int32_t tap = 0; tap < order; ++tap) {
-        toy t;
-        toy_make(&t, n_fft, 5, WH_GATE_TOP_A, 43u);
-        toy_add_filter(&t, n_fft / 2 + 1, order, 44u);
-        toy_fix_filter(&t, -40.0f, tap, 1.0f, 0.0f);
-        owned o = open_stream(&t.model, NULL);
-        fill(x_, HOPS * hop, 45u);
-        run(o.s, x_, y_, HOPS, hop);
-        const int32_t late = (1 + tap) * hop;
-        for (int32_t i = 0; i < HOPS * hop; ++i)
-            CHECK(fabsf(y_[i] - (i < late ? 0.0f : x_[i - late])) <= RECONSTRUCTION_BOUND,
-                  "tap %d of %d: sample %d is %g", tap, order, i, y_[i]);
-        free(o.memory);
-        toy_free(&t);
-    }
-}
-
-/* A coefficient of i turns a sine into a cosine. */
-static void an_imaginary_coefficient_turns_the_phase(void)
-{
-    const double step = 2.0 * 3.14159265358979323846 * 20.0 / 320.0; /* 20 periods a frame */
-    toy t;
-    toy_make(&t, 320, 5, WH_GATE_TOP_A, 46u);
-    toy_add_filter(&t, 161, 1, 47u);
-    toy_fix_filter(&t, -40.0f, 0, 0.0f, 1.0f);
-    owned o = open_stream(&t.model, NULL);
-    for (int32_t i = 0; i < HOPS * 160; ++i) x_[i] = (float)sin(step * i);
-    run(o.s, x_, y_, HOPS, 160);
-    for (int32_t i = 3 * 160; i < HOPS * 160; ++i)
-        CHECK(fabs(y_[i] - cos(step * (i - 160))) <= LEAK_BOUND, "sample %d: %g", i,
-              y_[i]);
-    free(o.memory);
-    toy_free(&t);
-}
-
-/* Above its bins a filter adds nothing: a tone there follows the gain alone. */
-static void a_filter_ends_with_its_bins(void)
-{
-    toy t;
-    toy_make(&t, 320, 5, WH_GATE_TOP_A, 48u);
-    toy_add_filter(&t, 50, 2, 49u);
-    toy_fix_filter(&t, 0.0f, 0, 0.5f, 0.0f); /* gains of 1/2 */
-    for (int32_t bin = 20; bin <= 100; bin += 80) {
-        owned o = open_stream(&t.model, NULL);
-        const double step = 2.0 * 3.14159265358979323846 * bin / 320.0;
-        for (int32_t i = 0; i < HOPS * 160; ++i) x_[i] = (float)sin(step * i);
-        run(o.s, x_, y_, HOPS, 160);
-        const float factor = bin < 50 ? 1.0f : 0.5f;
-        for (int32_t i = 3 * 160; i < HOPS * 160; ++i)
-            CHECK(fabsf(y_[i] - factor * x_[i - 160]) <= LEAK_BOUND, "bin %d, sample %d", bin, i);
-        free(o.memory);
-    }
-    toy_free(&t);
-}
-
-/* Gains are held up to g, the filter is weakened by 1 - g; 1 is the input itself. */
-static void min_gain_weakens_the_filter(float g)
-{
-    toy t;
-    toy_make(&t, 320, 5, WH_GATE_TOP_A, 50u);
-    toy_add_filter(&t, 161, 3, 51u);
-    toy_fix_filter(&t, -40.0f, 1, 1.0f, 0.0f);
-    owned o = open_stream(&t.model, NULL);
-    wh_stream_set_min_gain(o.s, g);
-    fill(x_, HOPS * 160, 52u);
-    run(o.s, x_, y_, HOPS, 160);
-    for (int32_t i = 320; i < HOPS * 160; ++i)
-        CHECK(fabsf(y_[i] - (g * x_[i - 160] + (1.0f - g) * x_[i - 320])) <= RECONSTRUCTION_BOUND,
-              "%g: sample %d", g, i);
-    for (int k = 0; k < 161; ++k) CHECK(wh_stream_mask(o.s)[k] == g || g == 0.0f, "bin %d", k);
-    free(o.memory);
-    toy_free(&t);
-}
-
-/* Coefficients of 0 leave the masked signal; P, and which units are updated, do not matter. */
-static void a_filter_of_zeros_is_a_mask(void)
-{
-    toy masked, filtered;
-    toy_make(&masked, 320, 5, WH_GATE_TOP_A, 53u);
-    toy_make(&filtered, 320, 5, WH_GATE_TOP_A, 53u);
-    toy_add_filter(&filtered, 101, 5, 54u);
-    toy_fix_mask(&masked, -1.0f);
-    toy_fix_filter(&filtered, -1.0f, 0, 0.0f, 0.0f);
-    owned a = open_stream(&masked.model, NULL), b = open_stream(&filtered.model, NULL);
-    fill(x_, HOPS * 160, 55u);
-    run(a.s, x_, y_, HOPS, 160);
-    run(b.s, x_, z_, HOPS, 160);
-    CHECK(same(y_, z_, HOPS * 160), "a filter of zeros does something");
-    free(a.memory), free(b.memory);
-    toy_free(&masked), toy_free(&filtered);
-}
-
-static void a_filter_is_counted_in_the_last_layer(void)
-{
-    toy t;
-    toy_make(&t, 320, 9, WH_GATE_TOP_A, 56u);
-    toy_add_filter(&t, 101, 5, 57u);
-    owned o = open_stream(&t.model, NULL);
-    fill(x_, HOPS * 160, 58u);
-    run(o.s, x_, y_, 7, 160);
-    CHECK(wh_stream_macs(o.s, 3) == 7 * (11 * (161 + 2 * 5 * 101) + 4 * 5 * 101), "%llu",
-          (unsigned long long)wh_stream_macs(o.s, 3));
-    free(o.memory);
-    toy_free(&t);
-}
-
-/* Whatever the last layer gives, NaN included, the output stays finite and within the limits. */
-static void hostile_coefficients_give_finite_output(void)
-{
-    static const float values[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f};
-    for (int k = 0; k < 5; ++k) {
-        toy t;
-        toy_make(&t, 512, 5, WH_GATE_TOP_A, 59u);
-        toy_add_filter(&t, 100, 8, 60u);
-        toy_fix_filter(&t, values[k], 7, values[k], values[(k + 1) % 5]);
-        owned o = open_stream(&t.model, NULL);
-        for (int32_t i = 0; i < HOPS * 256; ++i) x_[i] = i / 3 % 2 ? 3e38f : -3e38f;
-        run(o.s, x_, y_, HOPS, 256);
-        for (int32_t i = 0; i < HOPS * 256; ++i)
-            CHECK(fabsf(y_[i]) <= 1e12f, "%g: sample %d: %g", values[k], i, y_[i]);
-        /* Then silence: what was loud leaves with the frames of the filter. */
-        memset(x_, 0, sizeof x_);
-        run(o.s, x_, y_, HOPS, 256);
-        for (int32_t i = 10 * 256; i < HOPS * 256; ++i) CHECK(y_[i] == 0.0f, "sample %d", i);
-        free(o.memory);
-        toy_free(&t);
-    }
 }
 
 static void input_and_output_may_be_the_same_memory(int32_t order)
@@ -475,115 +297,6 @@ static void hostile_weights_give_finite_output(void)
     toy_free(&t);
 }
 
-/* Statistics in an obvious order; lanes round a sum of 37 floats by at most 37 6e-8. */
-static void means_are_means_for_every_length(void)
-{
-    for (int32_t n = 1; n <= 37; ++n) {
-        float v[37], earlier[37], before[37];
-        fill(v, n, 41u + (uint32_t)n);
-        fill(earlier, n, 141u + (uint32_t)n);
-        memcpy(before, earlier, sizeof before);
-        double sum = 0.0, change = 0.0;
-        for (int32_t i = 0; i < n; ++i) sum += v[i], change += fabs((double)v[i] - before[i]);
-        CHECK(fabs(wh_mean(v, n) - sum / n) <= 1e-6, "mean of %d", n);
-        CHECK(fabs(wh_mean_change(v, earlier, n) - change / n) <= 1e-6, "change of %d", n);
-        CHECK(same(v, earlier, n), "the earlier values of %d", n);
-    }
-}
-
-/* Whatever the signal does, the mean is kept, both limits are, and no more is owed than may be. */
-static void dial_keeps_its_mean_under_any_statistic(void)
-{
-    static const double targets[] = {1.0, 3.0, 25.0, 50.0, 80.0, 100.0};
-    for (int kind = 0; kind < 4; ++kind)
-        for (int k = 0; k < 6; ++k) {
-            wh_dial_state d = {0};
-            uint32_t seed = 42u;
-            double sum = 0.0, least = 100.0, most = 0.0;
-            const double room = fmin(fmin(targets[k] - 1.0, 100.0 - targets[k]), 25.0);
-            for (int t = 1; t <= 3000; ++t) {
-                const double statistic = kind == 0   ? (double)noise(&seed)
-                                         : kind == 1 ? (t / 60 % 2 ? 1e3 : -1e3)
-                                         : kind == 2 ? exp(0.005 * t)
-                                                     : 0.0;
-                const double percent = wh_dial_turn(&d, statistic, targets[k], 1.0, 100.0);
-                sum += percent;
-                least = fmin(least, percent), most = fmax(most, percent);
-                CHECK(fabs(sum - t * targets[k]) <= 41.0 * room + 1e-6, "%d: owed at %d", kind, t);
-            }
-            CHECK(least >= targets[k] - room - 1e-9 && most <= targets[k] + room + 1e-9,
-                  "%g to %g", least, most);
-            CHECK(kind == 3 || room == 0.0 || most - least > 0.5 * room, "%d: turns", kind);
-        }
-}
-
-static void all_instruction_sets_turn_the_dial_alike(wh_dial dial)
-{
-    toy t;
-    toy_make(&t, 320, 33, WH_GATE_TOP_A, 43u);
-    fill(x_, HOPS * 160, 44u);
-    for (int32_t i = 20 * 160; i < 30 * 160; ++i) x_[i] *= 1e-3f;
-    for (int32_t i = 0; wh_isa_name(i); ++i) {
-        owned o = open_stream(&t.model, wh_isa_name(i));
-        wh_stream_set_update_percent(o.s, 40.0);
-        CHECK(wh_stream_set_dial(o.s, dial, 1.0, 100.0) == WH_OK, "dial");
-        double percents[HOPS], first = 0.0, moved = 0.0;
-        for (int32_t h = 0; h < HOPS; ++h) {
-            run(o.s, x_ + 160 * h, (i == 0 ? y_ : z_) + 160 * h, 1, 160);
-            percents[h] = wh_stream_hop_percent(o.s);
-            moved = fmax(moved, fabs(percents[h] - 40.0));
-        }
-        CHECK(moved > 5.0, "moved by %g", moved);
-        CHECK(i == 0 || same(y_, z_, HOPS * 160), "%s differs", wh_isa_name(i));
-        wh_stream_reset(o.s);
-        CHECK(wh_stream_hop_percent(o.s) == 0.0, "reset");
-        run(o.s, x_, z_, 10, 160);
-        first = wh_stream_hop_percent(o.s);
-        CHECK(first == percents[9], "after reset %g, not %g", first, percents[9]);
-
-        const size_t bytes = wh_stream_bytes(&t.model);
-        void *memory = malloc(bytes);
-        wh_stream *copy = NULL;
-        CHECK(wh_stream_clone(memory, bytes, o.s, &copy) == WH_OK, "clone");
-        run(copy, x_ + 1600, z_, HOPS - 10, 160);
-        CHECK(wh_stream_hop_percent(copy) == percents[HOPS - 1], "clone");
-        CHECK(same(y_ + 1600, z_, (HOPS - 10) * 160), "clone differs");
-        free(o.memory), free(memory);
-    }
-    toy_free(&t);
-}
-
-static void cap_cuts_the_dial_and_is_not_made_up_for(void)
-{
-    toy t;
-    toy_make(&t, 320, 50, WH_GATE_TOP_A, 45u);
-    owned o = open_stream(&t.model, NULL);
-    fill(x_, HOPS * 160, 46u);
-    wh_stream_set_update_percent(o.s, 60.0);
-    CHECK(wh_stream_set_dial_cap(o.s, 20.0) == WH_OK, "cap");
-    run(o.s, x_, y_, 5, 160);
-    CHECK(wh_stream_hop_percent(o.s) == 20.0 && wh_stream_updated(o.s, 1) == 5 * 10, "capped");
-    wh_stream_set_dial_cap(o.s, 100.0);
-    run(o.s, x_, y_, 5, 160);
-    CHECK(wh_stream_hop_percent(o.s) == 60.0 && wh_stream_updated(o.s, 1) == 5 * 40, "uncapped");
-
-    wh_stream_set_dial(o.s, WH_DIAL_FLUX, 1.0, 100.0);
-    owned free_one = open_stream(&t.model, NULL);
-    wh_stream_set_update_percent(free_one.s, 60.0);
-    wh_stream_set_dial(free_one.s, WH_DIAL_FLUX, 1.0, 100.0);
-    wh_stream_reset(o.s);
-    wh_stream_set_dial_cap(o.s, 5.0);
-    run(o.s, x_, y_, HOPS - 1, 160);
-    run(free_one.s, x_, z_, HOPS - 1, 160);
-    wh_stream_set_dial_cap(o.s, 100.0);
-    run(o.s, x_, y_, 1, 160);
-    run(free_one.s, x_, z_, 1, 160);
-    CHECK(wh_stream_hop_percent(o.s) == wh_stream_hop_percent(free_one.s), "%g",
-          wh_stream_hop_percent(o.s));
-    free(o.memory), free(free_one.memory);
-    toy_free(&t);
-}
-
 static void min_gain_limits_the_attenuation(void)
 {
     toy t;
@@ -729,23 +442,7 @@ int main(void)
     clone_goes_on_alone(5);
     hostile_samples_do_not_enter_the_state();
     hostile_weights_give_finite_output();
-    means_are_means_for_every_length();
-    dial_keeps_its_mean_under_any_statistic();
-    all_instruction_sets_turn_the_dial_alike(WH_DIAL_LEVEL);
-    all_instruction_sets_turn_the_dial_alike(WH_DIAL_FLUX);
-    cap_cuts_the_dial_and_is_not_made_up_for();
     min_gain_limits_the_attenuation();
-    a_single_tap_delays_by_its_frames(320, 1);
-    a_single_tap_delays_by_its_frames(320, 3);
-    a_single_tap_delays_by_its_frames(512, 5);
-    an_imaginary_coefficient_turns_the_phase();
-    a_filter_ends_with_its_bins();
-    min_gain_weakens_the_filter(0.0f);
-    min_gain_weakens_the_filter(0.3f);
-    min_gain_weakens_the_filter(1.0f);
-    a_filter_of_zeros_is_a_mask();
-    a_filter_is_counted_in_the_last_layer();
-    hostile_coefficients_give_finite_output();
     gain_band_is_the_highest_eighth_until_it_is_set();
     gain_band_survives_refusal_reset_and_clone();
     clock_times_layers_and_hops();
