@@ -55,7 +55,7 @@ def gains(job):
     return [after[name] - before[name] for name in LEAST_GAIN]
 
 
-@pytest.mark.parametrize(("model", "percent"), [("default", 50), ("gru", 100), ("gru-dense", 100)])
+@pytest.mark.parametrize(("model", "percent"), [("default", 50), ("small", 50), ("gru", 100)])
 def test_a_shipped_model_improves_noisy_speech(model, percent, data):
     clips = list(clips_of_table(data / "testsets" / "dnslike.tsv", data))[CLIPS]
     with ProcessPoolExecutor(2) as pool:
