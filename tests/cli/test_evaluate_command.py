@@ -136,7 +136,7 @@ def test_all_options_reach_the_evaluation(evaluate, pairs, small_bundle, tmp_pat
     ("arguments", "status", "message"),
     [
         (["gru2"], 1, "neither a file nor a shipped model"),
-        (["gru:0"], 2, "gru:0: got an update percentage of 0, needs 1 to 100 for this model"),
+        (["gru:0"], 2, "gru:0: got an update percentage of 0, needs 25 to 100 for this model"),
         (["gru", "--update-percent", "50,101"], 2, "got an update percentage of 101"),
         (["gru", "--update-percent", "half"], 2, "'half' is not a list of numbers"),
         (["--metric", "pesq"], 2, "no metric 'pesq', needs one of pesq_wb, pesq_nb"),

@@ -112,3 +112,17 @@ def test_learning_rate_warms_up_and_falls_to_its_end():
     assert learning_rate(1000, config) == pytest.approx(1e-5)
     rates = [learning_rate(step, config) for step in range(100, 1001)]
     assert rates == sorted(rates, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("choices", "least", "most"), [([], 1, 100), ([100], 1, 100), ([50, 25, 75, 50], 25, 75)]
+)
+def test_the_dial_goes_where_several_positions_are_trained(choices, least, most):
+    recipe = recipe_from_dict({"model": {"name": "a"}, "update_percent": {"choices": choices}})
+    dial = recipe.spec().update_percent
+    assert (dial.default, dial.min, dial.max) == (50, least, most)
+
+
+def test_the_default_position_is_one_that_is_trained():
+    with pytest.raises(ConfigError, match="model.update_percent: .*got 50.*25.* to 40"):
+        recipe_from_dict({"model": {"name": "a"}, "update_percent": {"choices": [25, 40]}})

@@ -13,7 +13,7 @@ from wheesht.errors import ConfigError, SpecError
 from wheesht.losses import LOSSES
 from wheesht.models import HOSTS
 from wheesht.models.gru_host import FILTER_BINS, FILTER_ORDER, Head
-from wheesht.spec.model_spec import FFT_SIZES, MAX_FILTER_ORDER, MAX_WIDTH, ModelSpec
+from wheesht.spec.model_spec import FFT_SIZES, MAX_FILTER_ORDER, MAX_WIDTH, ModelSpec, UpdatePercent
 
 
 def _require(condition: bool, message: str) -> None:
@@ -152,7 +152,8 @@ class OptimConfig:
 class UpdatePercentConfig:
     """Positions of the dial that are trained: each update, or each clip, draws one of `choices`.
 
-    Without choices it is `model.update_percent`.
+    Without choices it is `model.update_percent`. Several choices are the range of the bundle's dial
+    too: outside it nobody knows what the weights do.
     """
 
     choices: tuple[float, ...] = ()
@@ -215,6 +216,18 @@ class Recipe:
             _require(name in LOSSES, f"loss: got {name!r}, known are {sorted(LOSSES)}")
             _require(weight > 0.0, f"loss.{name}: got a weight of {weight}, needs above 0")
         _require(self.seed >= 0, f"seed: got {self.seed}, needs 0 or more")
+        try:
+            self.spec()
+        except SpecError as error:
+            raise ConfigError(f"model.update_percent: {error}, of update_percent.choices") from None
+
+    def spec(self) -> ModelSpec:
+        """Return the description of the model to train; its dial goes where it is trained."""
+        spec, choices = self.model.spec(), self.update_percent.choices
+        if len(set(choices)) < 2:
+            return spec
+        dial = UpdatePercent(self.model.update_percent, min(choices), max(choices))
+        return dataclasses.replace(spec, update_percent=dial)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain data, every default filled in."""

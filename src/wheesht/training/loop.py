@@ -93,7 +93,7 @@ class Trainer:
     def _build_network(self) -> None:
         recipe, device = self.recipe, self.ranks.device
         torch.manual_seed(recipe.seed)
-        spec = recipe.model.spec()
+        spec = recipe.spec()
         self.network = Network(spec)
         if recipe.initial_bundle:
             initial = Network.from_bundle(read_bundle(recipe.initial_bundle))
