@@ -8,7 +8,7 @@ from wheesht.data.clip_set import read_clip_set
 from wheesht.data.mixing import active_power
 from wheesht.data.testset import clips_of_table
 from wheesht.data.testset_folders import clips_of_folder
-from wheesht.errors import AudioFileError, CorpusError
+from wheesht.errors import AudioFileError, CorpusError, ParameterError
 
 HEADER = "name\tsnr_db\tlevel_dbfs\tspeech\tnoise\n"
 MIXED = "one\t3\t-25\ta.wav|b.wav\tv.wav\n"
@@ -106,6 +106,12 @@ def test_a_table_finds_its_corpus_two_folders_up(corpus):
     assert len(found.clips[0].samples()[0]) == 160000
     with pytest.raises(CorpusError, match="v.wav is not there; name the corpus with --data"):
         read_clip_set(table, corpus / "testsets")
+
+
+@pytest.mark.parametrize("layout", ["clean", "pairs"])
+def test_a_table_has_no_layout(corpus, layout):
+    with pytest.raises(ParameterError, match=rf"got '{layout}' for .*t\.tsv, which is a table"):
+        read_clip_set(corpus / "t.tsv", corpus, layout)
 
 
 def test_a_test_set_is_named_after_its_file_or_folder_or_as_told(corpus, monkeypatch):

@@ -76,7 +76,7 @@ PIPE_WIDTH = 120  # characters a line where nobody says how many there are
 @click.option(
     "--layout",
     type=click.Choice(["pairs", "voicebank", "dns", "noisy", "clean"]),
-    help="Of folders; clean: recordings to be left alone.  [default: recognised]",
+    help="Of folders, not tables; clean: recordings to be left alone.  [default: recognised]",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many clips of each test set.")
 @click.option("--align", is_flag=True, help="Remove a constant lag of enhanced files.")

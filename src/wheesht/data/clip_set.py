@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wheesht.data.testset import Clip, Mixture, clips_of_table
 from wheesht.data.testset_folders import clips_of_folder, layout_of
-from wheesht.errors import CorpusError
+from wheesht.errors import CorpusError, ParameterError
 
 TABLE = "table"  # kind of a test set that is no folder
 
@@ -66,7 +66,7 @@ def read_clip_set(
     CorpusError
         Not found, no test set, or two clips have one name.
     ParameterError
-        There is no such layout.
+        There is no such layout, or one is named for a table, which has none.
     """
     whole = Path(os.path.abspath(path))  # "." has a name too; a link keeps its own
     if path.is_dir():
@@ -74,6 +74,11 @@ def read_clip_set(
         clips = tuple(clips_of_folder(path, layout))
         found = ClipSet(name, layout or layout_of(path), path, None, clips, _sum_of_files(clips))
     elif path.is_file():
+        if layout is not None:
+            raise ParameterError(
+                f"layout: got {layout!r} for {path}, which is a table; only folders have a layout, "
+                f"so score tables by themselves, without it"
+            )
         name = whole.stem if name is None else name
         data = whole.parents[1] if data is None else data
         clips = tuple(clips_of_table(path, data))

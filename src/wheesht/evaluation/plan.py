@@ -37,7 +37,7 @@ class Settings:
     backend : str
         ``engine``, ``torch`` or ``reference``.
     layout : str or None
-        Of folders; None to recognise it.
+        Of folders, and refused for a table; None to recognise it.
     limit : int or None
         Score only so many clips of each test set, the first ones.
     align : bool
