@@ -72,6 +72,33 @@ def test_a_broken_table_is_refused(text, corpus):
         list(clips_of_table(table, corpus))
 
 
+def a_wav_file(path):
+    soundfile.write(
+        path, 0.2 * np.random.default_rng(1).standard_normal(16000), 16000, format="WAV"
+    )
+
+
+NOT_TABLES = {
+    "no text": a_wav_file,
+    "no such file": lambda path: None,
+    "no rows": lambda path: path.write_text(""),
+    "no column 'snr_db'": lambda path: path.write_text("name\nx\n"),
+    "too few columns": lambda path: path.write_text(HEADER + "x\t3\t-20\ta.wav\n"),
+    "to float: 'loud'": lambda path: path.write_text(HEADER + MIXED.replace("3", "loud")),
+    "to float: 'looo": lambda path: path.write_text(HEADER + MIXED.replace("3", "l" + 999 * "o")),
+    "tab-separated": lambda path: path.write_text(HEADER + "x" * 200_000 + "\n"),
+}
+
+
+@pytest.mark.parametrize("reason", NOT_TABLES)
+def test_what_is_wrong_with_a_table_is_said_in_one_short_line(reason, tmp_path):
+    NOT_TABLES[reason](tmp_path / "t.tsv")
+    with pytest.raises(CorpusError, match=f"(?i){reason}") as refused:
+        list(clips_of_table(tmp_path / "t.tsv", tmp_path))
+    said = str(refused.value).removeprefix(str(tmp_path))
+    assert len(said) < 120 and said.isprintable()
+
+
 @pytest.mark.parametrize(("name", "rate", "channels"), [("gone", None, 1), ("stereo", 16000, 2)])
 def test_an_unsuitable_file_is_named(name, rate, channels, corpus):
     if rate:

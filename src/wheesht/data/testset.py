@@ -20,6 +20,7 @@ from wheesht.errors import CorpusError
 
 RATE, SECONDS, GAP_SECONDS = 16000, 10, 0.3
 PEAK_LIMIT = 0.97  # of full scale
+MAX_REASON = 80  # characters; errors may quote a cell of any length
 NOISE_FLOOR = 1e-12  # power; keeps silent noise from dividing by zero
 
 
@@ -140,7 +141,7 @@ def clips_of_table(table: Path, data: Path) -> Iterator[Clip]:
         The table cannot be read or lacks a column.
     """
     try:
-        with open(table, newline="") as file:
+        with open(table, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
         if not rows:
             raise ValueError("it has no rows")
@@ -154,8 +155,21 @@ def clips_of_table(table: Path, data: Path) -> Iterator[Clip]:
             )
             kind, speaker = (row.get(name) or "" for name in ("noise_kind", "speaker"))
             yield Clip(row["name"], mixture, snr_db, kind, speaker)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CorpusError(f"{table}: not a table of a test set ({error!r})") from error
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
+        raise CorpusError(f"{table}: not a table of a test set ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why a table was refused; some errors hold the whole file."""
+    if isinstance(error, UnicodeDecodeError | csv.Error):
+        return "it is no text in tab-separated columns"
+    if isinstance(error, KeyError):
+        return f"it has no column {error}"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, TypeError | AttributeError):
+        return "a row has too few columns"
+    return str(error)[:MAX_REASON]
 
 
 def _read(path: Path) -> np.ndarray:
