@@ -15,6 +15,7 @@ from wheesht.cli import main as main_module
 from wheesht.cli.main import COMMANDS, cli, run
 from wheesht.errors import BundleError, ParameterError
 
+FULL = "No space left on device"
 VERSION = re.compile(r"wheesht \d+\.\d+\.\d+")
 
 
@@ -135,8 +136,20 @@ def test_a_full_device_on_standard_output_is_a_failure_not_a_trace():
     with open("/dev/full", "w") as full:
         done = run_wheesht("--help", stdout=full, capture_output=False, stderr=subprocess.PIPE)
     assert done.returncode == 1
-    assert "No space left on device" in done.stderr
+    assert f"standard output: {FULL}" in done.stderr
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_a_full_disk_under_an_open_file_is_not_blamed_on_standard_output(monkeypatch, capsys):
+    @click.command()
+    def command():
+        with open("/dev/full", "w") as file:
+            file.write("much")
+
+    monkeypatch.setattr(type(cli), "get_command", lambda group, ctx, name: command)
+    assert run(["fail"]) == 1
+    err = capsys.readouterr().err
+    assert err == "wheesht: a file could not be read or written completely: " + FULL + "\n"
 
 
 def test_a_reader_that_left_is_no_reason_to_complain():

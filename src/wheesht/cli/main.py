@@ -5,6 +5,7 @@ import sys
 try:
     import importlib
     import os
+    import traceback
     from collections.abc import Sequence
     from typing import NoReturn
 
@@ -105,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return FAILED
     except OSError as error:
-        _complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        _complain(f"{_place(error)}: {error.strerror or error}")
         return FAILED
     return status if isinstance(status, int) else 0
 
@@ -117,6 +118,15 @@ def _with_marks(text: str | None) -> str | None:
 
 def _complain(message: str) -> None:
     say(f"wheesht: {message}", err=True)
+
+
+def _place(error: OSError) -> str:
+    """Say where reading or writing failed; an open file does not tell its name."""
+    if error.filename:
+        return str(error.filename)
+    frames = traceback.walk_tb(error.__traceback__)
+    printing = any(frame.f_code is click.echo.__code__ for frame, _ in frames)
+    return "standard output" if printing else "a file could not be read or written completely"
 
 
 def _hint(ctx: click.Context | None) -> str:
