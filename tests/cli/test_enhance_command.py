@@ -94,6 +94,21 @@ def test_a_dial_that_moves_and_a_governor_are_passed_on(noisy, small_bundle, cap
     assert outputs["--max-rtf 1e-9"][1] < 0.2 < outputs[""][1]  # every hop is late
 
 
+@pytest.mark.parametrize("percent", [1, 1.5, 50, 99, 100])
+def test_a_dial_that_cannot_move_is_warned_about(noisy, small_bundle, tmp_path, percent, capsys):
+    outputs = {}
+    for dial in ("fixed", "level"):
+        options = ["-o", tmp_path / f"{dial}.wav", "--model", small_bundle, "--dial", dial]
+        assert enhance(noisy, *options, "--update-percent", percent) == 0
+        outputs[dial] = soundfile.read(tmp_path / f"{dial}.wav")[0]
+    stands = percent in (1, 100)
+    warning = f"--dial level has no effect: its mean, P = {percent}, is a limit of this model"
+    err = capsys.readouterr().err
+    assert (warning in err) == stands and err.count("\n") == stands
+    if stands:
+        assert np.array_equal(outputs["fixed"], outputs["level"])
+
+
 @pytest.mark.parametrize("given", [["--dial", "top_a"], ["--max-rtf", "0"], ["--max-rtf", "1.5"]])
 def test_a_dial_or_deadline_that_does_not_exist_is_wrong_use(noisy, given, capsys):
     assert enhance(noisy, *given) == 2

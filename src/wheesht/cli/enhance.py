@@ -15,6 +15,7 @@ from wheesht.cli._run import How, Outcome, run_many, run_one
 from wheesht.cli._text import say
 from wheesht.endings import tidy_on_termination
 from wheesht.engine.files import FileReport, Settings
+from wheesht.engine.loading import load_model
 from wheesht.engine.stream import MAX_CHANNELS
 from wheesht.spec.model_spec import DIALS
 from wheesht.workers import worker_count
@@ -35,7 +36,7 @@ LEAST_TIMED_SECONDS = 0.1  # of audio; for less, no real-time factor is given
     type=click.Choice(DIALS),
     default="fixed",
     show_default=True,
-    help="What P follows from hop to hop; its mean stays.",
+    help="What P follows from hop to hop; its mean stays. At a limit of P it cannot move.",
 )
 @click.option(
     "--max-rtf", type=float, metavar="X", help="Turn P down where a hop takes longer; 0 to 1."
@@ -76,6 +77,7 @@ def command(inputs: tuple[str, ...], output: str | None, as_json: bool, **option
     jobs = plan_jobs(inputs, output, options["recursive"])
     single = len(inputs) == 1 and jobs[0].source == inputs[0]
     _check_standard_output(jobs[0], as_json)
+    _warn_of_a_dial_that_stands(settings)
     with tidy_on_termination():
         if single:
             outcomes = [Outcome(jobs[0], run_one(jobs[0], how))]
@@ -106,6 +108,20 @@ def _check_standard_output(job: Job, as_json: bool) -> None:
         raise click.UsageError("standard output is closed; give -o FILE.")
     if sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal; redirect it or give -o FILE.")
+
+
+def _warn_of_a_dial_that_stands(settings: Settings) -> None:
+    if settings.dial == "fixed":
+        return
+    limits = load_model(settings.model).spec.update_percent
+    percent = limits.default if settings.update_percent is None else settings.update_percent
+    if percent in (limits.min, limits.max) and limits.min < limits.max:
+        say(
+            f"wheesht: warning: --dial {settings.dial} has no effect: its mean, P = {percent:g}, "
+            f"is a limit of this model, so P cannot move around it; give --update-percent "
+            f"between {limits.min:g} and {limits.max:g}",
+            err=True,
+        )
 
 
 def _report(outcomes: list[Outcome], as_json: bool) -> None:

@@ -47,7 +47,8 @@ class Stream:
         Instruction set of the engine; None or empty takes the fastest this machine has.
     dial : str
         ``fixed``: every hop has that P. Or what P follows from hop to hop, `update_percent` being
-        its mean: ``level``, the mean log power; ``flux``, its change (equations G7 to G9).
+        its mean: ``level``, the mean log power; ``flux``, its change (equations G7 to G9). P moves
+        as far down as up, so at a limit of the model's range it stands still.
     governor : Governor, optional
         Turns the dial further down while hops come late; None never measures and never does.
 
