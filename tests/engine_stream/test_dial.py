@@ -9,7 +9,6 @@ import pytest
 
 from wheesht.audio.mono import read_mono
 from wheesht.engine import _ext
-from wheesht.engine.dial_log import KEPT_HOPS
 from wheesht.engine.stream import Stream
 from wheesht.errors import ParameterError
 from wheesht.spec.model_spec import DIALS
@@ -106,12 +105,16 @@ def test_reset_and_clone_carry_the_dial_along(small_bundle, noise):
     assert np.array_equal(stream.dial_positions(), moved)
 
 
-def test_the_record_of_positions_keeps_the_last_minute(small_bundle):
-    stream = Stream(small_bundle, update_percent=30)
-    stream.process(np.zeros(160 * 100))
+@pytest.mark.parametrize("n_fft, hops", [(320, 6000), (512, 3750)])
+def test_the_record_of_positions_keeps_the_last_minute(make_bundle, n_fft, hops):
+    bundle = make_bundle(hidden=(5, 7), n_fft=n_fft)
+    stream = Stream(bundle, update_percent=30)
+    stream.process(np.zeros(16000))
     stream.update_percent = 60
-    stream.process(np.zeros(160 * KEPT_HOPS))
-    assert stream.dial_positions().shape == (1, KEPT_HOPS)
+    stream.process(np.zeros(60 * 16000 - n_fft))
+    assert 30 in stream.dial_positions()[0]
+    stream.process(np.zeros(2 * n_fft))
+    assert stream.dial_positions().shape == (1, hops)
     assert set(stream.dial_positions()[0]) == {60}
     assert stream.stats()["update_percent_min"] == 30
 

@@ -5,19 +5,28 @@ from collections import deque
 
 import numpy as np
 
-KEPT_HOPS = 6000  # per channel; one minute at a hop of 10 ms
+KEPT_SECONDS = 60  # of hops, per channel
 
 
 class DialLog:
-    """Record of P per hop, percent, for every channel of a stream."""
+    """Record of P per hop, percent, for every channel of a stream.
 
-    def __init__(self, channels: int) -> None:
+    Parameters
+    ----------
+    channels : int
+        C.
+    frames_per_second : float
+        Hops in a second of audio.
+    """
+
+    def __init__(self, channels: int, frames_per_second: float) -> None:
         self._channels = channels
+        self._kept_hops = round(KEPT_SECONDS * frames_per_second)
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
-        self._kept: deque[tuple[float, ...]] = deque(maxlen=KEPT_HOPS)
+        self._kept: deque[tuple[float, ...]] = deque(maxlen=self._kept_hops)
         self._sum = 0.0
         self._count = 0
         self._low, self._high = math.inf, 0.0
@@ -36,7 +45,7 @@ class DialLog:
         return self._kept[-1]
 
     def positions(self) -> np.ndarray:
-        """Return P of the last hops, percent, shape (C, n), n at most `KEPT_HOPS`."""
+        """Return P of the hops of the last minute, percent, shape (C, n)."""
         return np.array(self._kept, np.float64).reshape(-1, self._channels).T.copy()
 
     def summary(self) -> dict[str, float]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from wheesht.errors import ParameterError
 
 DECREASE = 0.7  # of P, at every late hop: from 100 to 10 in seven hops
-INCREASE = 1.0  # points of P per hop: back from 10 to 100 in 0.9 s
-CALM_HOPS = 25  # that must have had room before P rises; 0.25 s
+INCREASE = 1.0  # points of P per hop: back from 10 to 100 in 0.9 s at hops of 10 ms
+CALM_HOPS = 25  # that must have had room before P rises; 0.25 s at hops of 10 ms
 HEADROOM = 0.8  # of the deadline: P rises below it and falls above the deadline; hysteresis
 
 

@@ -42,7 +42,7 @@ class HopEngine:
         for engine in self._engines:
             engine.set_dial(dial, self._limits.min, self._limits.max)
         self._governor = governor
-        self._log = DialLog(channels)
+        self._log = DialLog(channels, self._frames_per_second)
         self._settings: tuple[float, float] | None = None  # in force in every engine
         self._waiting = SampleQueue(channels)
         self._to_drop = self._delay
@@ -118,7 +118,7 @@ class HopEngine:
         return DialCap(hop_ns, self._governor.max_rtf, self._limits.min, self._limits.max)
 
     def dial_positions(self) -> np.ndarray:
-        """Return P of the last hops, percent, (C, n)."""
+        """Return P of the hops of the last minute, percent, (C, n)."""
         return self._log.positions()
 
     def apply(self, update_percent: float, min_gain: float) -> None:

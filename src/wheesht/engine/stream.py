@@ -339,7 +339,8 @@ class Stream:
         Returns
         -------
         ndarray of float64, shape (channels, n)
-            Percent, in order; n is the number of hops so far, at most 6000.
+            Percent, in order; n is the number of hops so far, at most those of a minute: 6000 of
+            10 ms (``gru``), 3750 of 16 ms (``default``).
         """
         return self._engine.dial_positions()
 
