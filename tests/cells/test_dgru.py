@@ -180,6 +180,30 @@ def test_calibrated_threshold_updates_the_asked_share():
     assert gate(scores).mean(0).tolist() == pytest.approx([0.3] * 6, abs=1e-3)
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("where", ["w_x", "w_h", "b_x", "b_h", "x", "h"])
+def test_the_native_steps_hide_nothing_that_is_not_finite(where, value, mixed):
+    if mixed and not _steps.has_bf16:
+        pytest.skip("needs AVX-512 BF16 instructions")
+    torch.manual_seed(0)
+    cell, x = DGRU(8, 12, TopA(50)), torch.randn(3, 9, 8)
+    state = cell.initial_state(3)
+    with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        before, _ = cell(x, state)
+        tensor = {"x": x, "h": state["h"]}.get(where)
+        place = {"x": (1, 4, 2), "h": (1, 3)}.get(where, -1)
+        with torch.no_grad():
+            (getattr(cell, where).flatten() if tensor is None else tensor)[place] = value
+        after, last = cell(x, state)
+    hit = torch.zeros(3, 9, dtype=torch.bool)
+    hit[{"x": (1, slice(4, None)), "h": 1}.get(where, slice(None))] = True
+    assert torch.isnan(after[hit]).all() and torch.equal(after[~hit], before[~hit])
+    assert torch.equal(torch.isnan(last["h"]).any(1), hit[:, -1])
+    after.square().sum().backward()
+    assert torch.isnan(cell.w_x.grad).any() and torch.isfinite(before).all()
+
+
 @pytest.mark.parametrize("value", [0, -5, 100.5, float("nan")])
 def test_update_percent_out_of_range_is_refused(value):
     with pytest.raises(ParameterError, match="needs above 0 to 100 percent"):

@@ -26,9 +26,12 @@ class DGRU(GRU):
     -----
     `forward` runs the native training steps for float32 on a CPU, Triton kernels for float32 on a
     GPU (H at most 512; without Triton, none) and the step in a loop otherwise; all give the same
-    values. Under ``torch.autocast("cpu", torch.bfloat16)``, where the CPU has instructions for
-    that, and under ``torch.autocast("cuda", torch.bfloat16)`` its products are of bfloat16 numbers,
-    summed in float32; the state stays float32. On a GPU the input products are rounded to bfloat16.
+    values for finite input and weights. Those on a CPU give NaN where these are not finite: from
+    that frame of that sequence on, or everywhere for weights.
+
+    Under ``torch.autocast("cpu", torch.bfloat16)``, where the CPU has instructions for that, and
+    under ``torch.autocast("cuda", torch.bfloat16)`` its products are of bfloat16 numbers, summed in
+    float32; the state stays float32. On a GPU the input products are rounded to bfloat16.
     Equations G1 to G5 of docs/equations.md; D-GRU paper (arXiv 2408.12425), sections 2 and 3.
     """
 
@@ -68,7 +71,19 @@ class DGRU(GRU):
             with torch.autocast("cpu", enabled=False):
                 gates_x = nn.functional.linear(frames.float(), self.w_x, self.b_x)  # (T, B, 3H)
                 h, mask = dgru_sequence(gates_x, self.w_h, self.b_h, h_0, gate)
+        if not triton:
+            h = self._nan_where_not_finite(h, frames, h_0)
         return h.transpose(0, 1), {"h": h[-1], "update_mask": mask[-1].to(h.dtype)}
+
+    def _nan_where_not_finite(self, h: Tensor, frames: Tensor, h_0: Tensor) -> Tensor:
+        """Let NaN and infinities be seen, which the native steps' clamped activations hide."""
+        with torch.no_grad():
+            weights = sum(w.sum() for w in (self.w_x, self.w_h, self.b_x, self.b_h))
+            sums = (frames.float().sum(-1) + h_0.sum(-1) + weights).cumsum(0)  # (T, B)
+            if torch.isfinite(sums[-1]).all():
+                return h
+            nothing = torch.where(torch.isfinite(sums), 0.0, torch.nan)
+        return h + nothing[..., None]  # added, so that gradients show it too
 
     def _gate(self, batch: int) -> Gate:
         """Return what the native steps need to know of the controller."""
