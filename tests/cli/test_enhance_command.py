@@ -109,10 +109,27 @@ def test_a_dial_that_cannot_move_is_warned_about(noisy, small_bundle, tmp_path, 
         assert np.array_equal(outputs["fixed"], outputs["level"])
 
 
-@pytest.mark.parametrize("given", [["--dial", "top_a"], ["--max-rtf", "0"], ["--max-rtf", "1.5"]])
+@pytest.mark.parametrize(
+    "given",
+    [["--dial", "top_a"], *(["--max-rtf", x] for x in ("0", "-0.5", "1.5", "2", "nan", "much"))],
+)
 def test_a_dial_or_deadline_that_does_not_exist_is_wrong_use(noisy, given, capsys):
     assert enhance(noisy, *given) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"wheesht: Invalid value for '{given[0]}': ") and given[1] in err
     assert not noisy.with_name("noisy_clean.wav").exists()
+
+
+def test_late_hops_are_reported_where_there_is_a_deadline(noisy, small_bundle, capsys):
+    for given, late, said in (
+        ([], None, "updated\n"),
+        (["--max-rtf", "1e-9"], 71, ", 71 hops late\n"),
+    ):
+        options = [noisy, "--model", small_bundle, "--overwrite", *given]
+        assert enhance(*options) == 0
+        assert capsys.readouterr().out.endswith(said)
+        assert enhance(*options, "--json") == 0
+        assert json.loads(capsys.readouterr().out)["files"][0]["late_hops"] == late  # one to flush
 
 
 def test_nothing_is_overwritten_unless_asked(noisy, open_bundle, tmp_path, capsys):

@@ -23,6 +23,14 @@ from wheesht.workers import worker_count
 LEAST_TIMED_SECONDS = 0.1  # of audio; for less, no real-time factor is given
 
 
+def _share_of_a_hop(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0.0 < value <= 1.0:
+        raise click.BadParameter(
+            f"{value:g} is not above 0 and at most 1, a share of a hop's duration."
+        )
+    return value
+
+
 @click.command(short_help="Enhance audio files, folders or a pipe.")
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="OUT", help="File, folder, or - for standard output.")
@@ -39,7 +47,11 @@ LEAST_TIMED_SECONDS = 0.1  # of audio; for less, no real-time factor is given
     help="What P follows from hop to hop; its mean stays. At a limit of P it cannot move.",
 )
 @click.option(
-    "--max-rtf", type=float, metavar="X", help="Turn P down where a hop takes longer; 0 to 1."
+    "--max-rtf",
+    type=float,
+    metavar="X",
+    callback=_share_of_a_hop,
+    help="Turn P down where hops take longer than this share of their duration, above 0 to 1.",
 )
 @click.option("--strength", type=float, metavar="DB", help="Attenuate at most so much, dB.")
 @click.option(
@@ -155,8 +167,9 @@ def _rtf(report: FileReport) -> float | None:
 def _sentence(report: FileReport) -> str:
     rtf = _rtf(report)
     factor = "" if rtf is None else f" (rtf {rtf:.4f})"
+    late = "" if report.late_hops is None else f", {report.late_hops} hops late"
     return (
         f"{report.input} -> {report.output}: {report.seconds:.1f} s in "
         f"{report.compute_seconds:.2f} s{factor}, "
-        f"{100 * report.update_fraction:.0f} % of units updated"
+        f"{100 * report.update_fraction:.0f} % of units updated{late}"
     )

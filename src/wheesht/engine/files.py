@@ -30,7 +30,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class FileReport:
-    """What was done with one file; `compute_seconds` covers reading and writing too."""
+    """What was done with one file; `compute_seconds` covers reading and writing too.
+
+    `late_hops` is that of `Stream.stats`, None without a governor.
+    """
 
     input: str
     output: str
@@ -41,6 +44,7 @@ class FileReport:
     update_percent: float
     update_fraction: float
     warnings: tuple[str, ...] = ()
+    late_hops: int | None = None
 
 
 def enhance_file(
@@ -100,6 +104,7 @@ def enhance_file(
                 if on_progress is not None:
                     on_progress(done, audio.frames)
             writer.write(stream.flush())
+        stats = stream.stats()
         return FileReport(
             input=source,
             output=target,
@@ -108,6 +113,7 @@ def enhance_file(
             seconds=done / audio.sample_rate,
             compute_seconds=time.perf_counter() - started,
             update_percent=stream.update_percent,
-            update_fraction=stream.stats()["update_fraction"],
+            update_fraction=stats["update_fraction"],
             warnings=tuple(reader.warnings),
+            late_hops=None if settings.max_rtf is None else int(stats["late_hops"]),
         )
