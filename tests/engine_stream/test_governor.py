@@ -175,6 +175,18 @@ def test_a_deadline_that_is_none_is_refused(max_rtf):
         Governor(max_rtf)
 
 
+@pytest.mark.parametrize("max_rtf", [np.float32(0.5), np.float64(0.5), 1, np.int64(1)])
+def test_deadlines_are_numbers_of_any_type(max_rtf):
+    governor = Governor(max_rtf)
+    assert governor == Governor(float(max_rtf)) and type(governor.max_rtf) is float
+
+
+@pytest.mark.parametrize("clock", [5, None, "time"])
+def test_a_clock_that_cannot_be_read_is_refused(clock):
+    with pytest.raises(ParameterError, match="Governor: got clock .* nanoseconds"):
+        Governor(0.5, clock)
+
+
 def test_streams_take_governors_only(small_bundle):
     with pytest.raises(ParameterError, match="needs a Governor"):
         Stream(small_bundle, governor=0.5)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from wheesht.errors import ParameterError
 
 DECREASE = 0.7  # of P, at every late hop: from 100 to 10 in seven hops
@@ -31,7 +33,7 @@ class Governor:
     Raises
     ------
     ParameterError
-        `max_rtf` is outside its range.
+        `max_rtf` is outside its range, or `clock` cannot be called.
 
     Notes
     -----
@@ -52,12 +54,19 @@ class Governor:
     clock: Callable[[], int] = time.perf_counter_ns
 
     def __post_init__(self) -> None:
-        """Check the deadline."""
-        number = isinstance(self.max_rtf, int | float) and not isinstance(self.max_rtf, bool)
+        """Check the deadline and the clock."""
+        numbers = int | float | np.integer | np.floating
+        number = isinstance(self.max_rtf, numbers) and not isinstance(self.max_rtf, bool)
         if not (number and 0.0 < self.max_rtf <= 1.0):
             raise ParameterError(
                 f"Governor: got max_rtf {self.max_rtf!r}, needs above 0, at most 1, the share of "
                 f"a hop's duration that computing it may take"
+            )
+        object.__setattr__(self, "max_rtf", float(self.max_rtf))  # not a float32 of numpy
+        if not callable(self.clock):
+            raise ParameterError(
+                f"Governor: got clock {self.clock!r}, needs a function without arguments that "
+                f"returns nanoseconds; leave it out for the machine's own"
             )
 
 
