@@ -204,6 +204,12 @@ def test_the_native_steps_hide_nothing_that_is_not_finite(where, value, mixed):
     assert torch.isnan(cell.w_x.grad).any() and torch.isfinite(before).all()
 
 
+@pytest.mark.parametrize("shape", [(), (3, 1), (1, 3)])
+def test_percentages_of_another_shape_are_refused(shape):
+    with pytest.raises(ParameterError, match=r"needs one number or \(B,\)"):
+        TopA(torch.full(shape, 50.0))
+
+
 @pytest.mark.parametrize("value", [0, -5, 100.5, float("nan")])
 def test_update_percent_out_of_range_is_refused(value):
     with pytest.raises(ParameterError, match="needs above 0 to 100 percent"):

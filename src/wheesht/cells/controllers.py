@@ -44,6 +44,11 @@ class TopA(nn.Module):
 
     @update_percent.setter
     def update_percent(self, value: float | Tensor) -> None:
+        if isinstance(value, Tensor) and value.dim() != 1:
+            raise ParameterError(
+                f"update_percent: got a tensor of shape {tuple(value.shape)}, needs one number or "
+                f"(B,), one for each row of the batch"
+            )
         for percent in value.tolist() if isinstance(value, Tensor) else [value]:
             if not 0.0 < percent <= 100.0:
                 raise ParameterError(
