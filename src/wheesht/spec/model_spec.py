@@ -28,8 +28,9 @@ NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 def _require_version(version: object) -> None:
     known = version in range(1, FORMAT_VERSION + 1) and not isinstance(version, bool)
-    needed = f"1 to {FORMAT_VERSION}; a newer wheesht may be needed"
-    require(known, "format_version", version, needed)
+    newer = isinstance(version, int) and version > FORMAT_VERSION
+    hint = "; a newer wheesht may be needed" if newer else ""
+    require(known, "format_version", version, f"1 to {FORMAT_VERSION}{hint}")
 
 
 def _require_width(where: str, value: int) -> None:
