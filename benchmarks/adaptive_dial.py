@@ -27,17 +27,19 @@ from wheesht.data.testset import RATE, Clip, clips_of_table
 from wheesht.engine.loading import load_model
 from wheesht.metrics import METRICS, score
 from wheesht.reference.ops import DialState, turn_dial
+from wheesht.spec.model_spec import ModelSpec
 
 MEASURES = {name: METRICS[name] for name in ("pesq_wb", "estoi", "si_sdr")}
 DIALS = ("fixed", "level", "flux", "shuffled", "clean")
 
 
-def level_of_clean(clean: np.ndarray, percent: float, hop: int) -> np.ndarray:
+def level_of_clean(clean: np.ndarray, percent: float, spec: ModelSpec) -> np.ndarray:
     """Return P per hop from the log power of the clean speech in each frame."""
+    hop, limits = spec.front_end.hop_length, spec.update_percent
     whole = clean[: len(clean) // hop * hop].astype(np.float64)
     power = np.pad(whole**2, (hop, 0)).reshape(-1, hop).sum(axis=1)
     level, state = np.log(power[1:] + power[:-1] + 1e-8), DialState()
-    return np.array([turn_dial(state, d, percent, 1.0, 100.0) for d in level])
+    return np.array([turn_dial(state, d, percent, limits.min, limits.max) for d in level])
 
 
 def enhance(
@@ -62,11 +64,12 @@ def score_clip(model: str, percent: float, clip: Clip) -> np.ndarray:
     noisy, clean = clip.samples()
     if clean is None:
         raise SystemExit(f"{clip.name}: needs clean speech")
-    hop = load_model(model).spec.front_end.hop_length
+    spec = load_model(model).spec
+    hop = spec.front_end.hop_length
     _, flux = enhance(model, noisy, percent, "flux", None)
     by_hand = {
         "shuffled": np.random.default_rng(0).permutation(flux[: len(noisy) // hop]),
-        "clean": level_of_clean(clean, percent, hop),
+        "clean": level_of_clean(clean, percent, spec),
     }
     rows = []
     for dial in DIALS:
@@ -99,12 +102,26 @@ def report(model: str, percent: float, scores: np.ndarray) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the corpus")
-    parser.add_argument("--model", default="default,gru", help="names or files, by commas")
-    parser.add_argument("--update-percent", default="50,25", help="means of P, by commas")
-    parser.add_argument("--jobs", type=int, default=1)
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    option = parser.add_argument
+    option("table", type=Path, help="test set of clips with clean speech: a table (TSV)")
+    option(
+        "--data",
+        type=Path,
+        required=True,
+        default=argparse.SUPPRESS,
+        help="folder that the table's paths are relative to",
+    )
+    option("--model", default="default,gru", help="shipped names or bundles, by commas")
+    option(
+        "--update-percent",
+        default="50,25",
+        help="means that P keeps, percent, by commas; at a limit of a model its P stands still",
+    )
+    option("--jobs", type=int, default=1, help="processes that share the clips")
     asked = parser.parse_args()
     clips = list(clips_of_table(asked.table, asked.data))
     with ProcessPoolExecutor(asked.jobs) as pool:

@@ -20,6 +20,7 @@ import time
 import numpy as np
 
 from wheesht import Governor, Stream
+from wheesht.engine.dial_log import KEPT_SECONDS
 
 RATE = 16000
 QUEUE_SECONDS = 0.1
@@ -70,8 +71,8 @@ def run(noisy: np.ndarray, max_rtf: float | None, slow_down: float) -> dict[str,
         waits.append(time.perf_counter() - arrives)
         slow.extra = slow_down * duration * (hops // 3 <= t < 2 * hops // 3)
         parts.append(slow.process(noisy[t * hop : (t + 1) * hop]))
+    positions = slow.stream.dial_positions()[0]
     parts.append(slow.stream.flush())
-    positions = slow.stream.dial_positions()[0, :hops]
     stats = slow.stream.stats()
     return {
         "samples in": hops * hop,
@@ -89,13 +90,44 @@ def run(noisy: np.ndarray, max_rtf: float | None, slow_down: float) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=18.0)
-    parser.add_argument("--slow-down", type=float, default=1.2)
-    parser.add_argument("--max-rtf", type=float, default=0.7)
-    parser.add_argument("--log", help="file for P per hop, with the governor")
-    parser.add_argument("--load", type=int, default=max((os.cpu_count() or 2) - 1, 1))
-    asked = parser.parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    option = parser.add_argument
+    option(
+        "--seconds",
+        type=float,
+        default=18.0,
+        help=f"of audio for each of the two streams, at most {KEPT_SECONDS}: all of P is recorded",
+    )
+    option(
+        "--slow-down",
+        type=float,
+        default=1.2,
+        help="how much longer a hop takes at P = 100 in the middle third, in durations of a hop",
+    )
+    option(
+        "--max-rtf",
+        type=float,
+        default=0.7,
+        help="deadline of the governor: share of a hop's duration, above 0 to 1",
+    )
+    option(
+        "--load",
+        type=int,
+        default=max((os.cpu_count() or 2) - 1, 1),
+        help="processes that compute without pause meanwhile",
+    )
+    option(
+        "--log",
+        metavar="CSV",
+        default=argparse.SUPPRESS,
+        help="file for P of every hop, percent, of the stream with the governor",
+    )
+    asked = parser.parse_args(namespace=argparse.Namespace(log=None))
+    if not 0 < asked.seconds <= KEPT_SECONDS:
+        parser.error(f"--seconds: got {asked.seconds:g}, needs above 0 to {KEPT_SECONDS}")
     rng = np.random.default_rng(0)
     noisy = 0.1 * rng.standard_normal(int(asked.seconds * RATE), dtype=np.float32)
     busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(asked.load)]
