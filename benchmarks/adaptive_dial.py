@@ -1,7 +1,7 @@
 """Compare dials that follow the signal with a fixed one at the same mean P.
 
     python benchmarks/adaptive_dial.py $WHEESHT_DATA/testsets/valid.tsv --data $WHEESHT_DATA \
-        [--model default,gru] [--update-percent 50,25] [--jobs N]
+        [--model default,gru] [--update-percent 50,35] [--jobs N]
 
 Choose settings on the validation table only. Two rows show what a dial's information is worth:
 `shuffled` has the positions of `flux` of each clip in random order, so that P varies as much and
@@ -118,7 +118,7 @@ def main() -> None:
     option("--model", default="default,gru", help="shipped names or bundles, by commas")
     option(
         "--update-percent",
-        default="50,25",
+        default="50,35",
         help="means that P keeps, percent, by commas; at a limit of a model its P stands still",
     )
     option("--jobs", type=int, default=1, help="processes that share the clips")
