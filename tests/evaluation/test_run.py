@@ -269,7 +269,7 @@ def test_noisy_files_alone_get_what_needs_no_clean_signal(here, settings, tmp_pa
     [
         ({"metrics": ("pesq",)}, ParameterError, "no metric 'pesq', needs one of pesq_wb"),
         ({"models": ("gru2",)}, BundleError, "neither a file nor a shipped model"),
-        ({"models": ("gru:0",)}, ParameterError, "needs 1 to 100"),
+        ({"models": ("gru:0",)}, ParameterError, "needs 25 to 100"),
         ({"backend": "numpy"}, ParameterError, "needs one of engine, torch, reference"),
         ({"limit": 0}, ParameterError, "needs 1 clip or more"),
         ({"testsets": ()}, ParameterError, "needs at least one; give --testset"),
