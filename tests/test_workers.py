@@ -1,5 +1,6 @@
 """Jobs in processes: results, killed workers, endings."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from wheesht.workers import ONE_THREAD, run_in_processes, stop_asked, worker_count
+from wheesht.workers import (
+    ONE_THREAD,
+    WorkerKilled,
+    run_in_processes,
+    stop_asked,
+    worker_count,
+    worker_pool,
+)
 
 
 def double(job):
@@ -27,6 +35,10 @@ def pid_and_wait(job, folder):
     while not (folder / "go").exists() and not stop_asked():
         time.sleep(0.005)
     return job
+
+
+def many_bytes(job):
+    return bytes(1 << 24)
 
 
 def kill_on(job, folder, culprits):
@@ -87,6 +99,19 @@ def test_only_the_job_that_kills_its_worker_fails(tmp_path):
     # In the pool at most once, then alone: no third attempt.
     assert {len((tmp_path / name).read_text()) for name in "25"} <= {1, 2}
     assert len((tmp_path / "2").read_text()) == 2
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.03, 0.07, 0.15])
+def test_a_worker_killed_at_any_moment_breaks_the_pool_and_nothing_waits_for_it(seconds):
+    with worker_pool(2) as pool:
+        pool.submit(many_bytes, 0).result()
+        calls = [pool.submit(many_bytes, job) for job in range(2000)]  # most time goes to sending
+        time.sleep(seconds)
+        os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        with pytest.raises(WorkerKilled):
+            for call in calls:
+                call.result(timeout=60)
+    assert not multiprocessing.active_children()
 
 
 def test_an_error_of_the_work_ends_the_run():

@@ -2,14 +2,21 @@
 
 import contextlib
 import os
+import pickle
+import queue
 import signal
 import threading
+import traceback
+import typing
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wheesht.endings import held_back, leave_on_termination
 from wheesht.errors import StateError
+
+if TYPE_CHECKING:  # loaded where they are used: a single job, done here, is not to wait for them
+    from concurrent.futures import Future
+    from multiprocessing.connection import Connection
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -69,7 +76,7 @@ def run_in_processes(
 
 def stop_asked() -> bool:
     """Whether this process is a worker whose run has been interrupted."""
-    return _stop is not None and bool(_stop.is_set())
+    return _parent is not None and _parent.poll()  # during a call, word can only be to stop
 
 
 def worker_count(asked: int) -> int:
@@ -79,27 +86,15 @@ def worker_count(asked: int) -> int:
     return asked or os.cpu_count() or 1
 
 
-@dataclass(frozen=True)
+class WorkerKilled(Exception):
+    """The worker process that a call was for, or was to be for, has been killed."""
+
+
 class WorkerPool:
-    """Processes that wait for calls; as a context it ends them.
+    """Processes of one thread each that wait for calls.
 
-    Attributes
-    ----------
-    submit : callable ``(function, *arguments)``
-        Returns a `concurrent.futures.Future`.
-    is_up : callable
-        Whether a process has come up yet.
-    """
-
-    submit: Callable[..., Any]
-    is_up: Callable[[], bool]
-
-
-@contextlib.contextmanager
-def worker_pool(
-    workers: int, prepare: Callable[..., None] | None = None, arguments: Sequence[Any] = ()
-) -> Iterator[WorkerPool]:
-    """Give processes of one thread each; none outlives this context, nor this process.
+    Each has a pipe of its own: a process that is killed, at whatever moment, closes its pipe, and
+    can leave neither a lock held nor half a message in a queue that others wait at.
 
     Parameters
     ----------
@@ -108,23 +103,109 @@ def worker_pool(
     prepare : callable, optional
         A function of a module, called with `arguments` once in every process before its calls.
     """
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
 
-    context = multiprocessing.get_context("spawn")  # fork is unsafe once numpy has threads
-    with held_back("SIGHUP"):  # the process that minds semaphores is started here; it must stay
-        stop, up = context.Event(), context.Event()
-    pool = ProcessPoolExecutor(workers, context, _prepare, (stop, up, prepare, arguments))
+    def __init__(
+        self,
+        workers: int,
+        prepare: Callable[..., None] | None = None,
+        arguments: Sequence[Any] = (),
+    ) -> None:
+        from concurrent.futures import ThreadPoolExecutor
 
-    def submit(function: Callable[..., Any], *given: Any) -> Any:
-        with held_back("SIGINT"), _environment(ONE_THREAD):  # a worker may start here: it inherits
-            return pool.submit(_call, function, *given)
+        self._count = workers
+        self._prepare = prepare, arguments
+        self._workers: list[_Worker] = []
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._broken = False
 
+    def submit(self, function: Callable[..., R], *given: Any) -> "Future[R]":
+        """Call a function of a module in one of the processes.
+
+        The future raises `WorkerKilled` when that process, or any other before, was killed.
+        """
+        if len(self._workers) < self._count and not self._broken:
+            self._workers.append(_Worker(*self._prepare))
+            self._idle.put(self._workers[-1])
+        return self._threads.submit(self._call, function, given)
+
+    def is_up(self) -> bool:
+        """Whether a process has come up yet."""
+        return any(worker.is_up for worker in self._workers)
+
+    def close(self) -> None:
+        """End the processes; calls under way are told to stop, others are not begun."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.stop()
+        self._threads.shutdown(wait=True)
+        for worker in self._workers:
+            worker.join()
+
+    def _call(self, function: Callable[..., R], given: Sequence[Any]) -> R:
+        if self._broken:
+            raise WorkerKilled
+        worker = self._idle.get()
+        try:
+            return worker.call(function, given)
+        except WorkerKilled:
+            self._broken = True
+            raise
+        finally:
+            self._idle.put(worker)
+
+
+@contextlib.contextmanager
+def worker_pool(
+    workers: int, prepare: Callable[..., None] | None = None, arguments: Sequence[Any] = ()
+) -> Iterator[WorkerPool]:
+    """Give a `WorkerPool`; no process of it outlives this context, nor this process."""
+    pool = WorkerPool(workers, prepare, arguments)
     try:
-        yield WorkerPool(submit, up.is_set)
+        yield pool
     finally:
-        stop.set()  # after an interruption or an error, workers leave their files and return
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.close()  # after an interruption or an error, workers leave their files and return
+
+
+class _Worker:
+    """A process and this end of its pipe."""
+
+    def __init__(self, prepare: Callable[..., None] | None, arguments: Sequence[Any]) -> None:
+        import multiprocessing
+
+        context = multiprocessing.get_context("spawn")  # fork is unsafe once numpy has threads
+        self.is_up = False
+        self._pipe, theirs = context.Pipe()
+        self._sending = threading.Lock()
+        self._process = context.Process(target=_work, args=(theirs, prepare, arguments))
+        with held_back("SIGINT"), _environment(ONE_THREAD):  # the process inherits both
+            self._process.start()
+        theirs.close()  # so that it is closed for good when the process ends
+
+    def call(self, function: Callable[..., R], given: Sequence[Any]) -> R:
+        """Return, or raise, what the function does there; wait for it."""
+        try:
+            if not self.is_up:
+                self._pipe.recv()
+                self.is_up = True
+            with self._sending:
+                self._pipe.send((function, given))
+            result, error = self._pipe.recv()
+        except (EOFError, OSError) as ended:  # also in the middle of a message
+            raise WorkerKilled from ended
+        if error is not None:
+            raise error
+        return typing.cast(R, result)
+
+    def stop(self) -> None:
+        """Ask the process to end; may be called while another thread waits for a call."""
+        with self._sending, contextlib.suppress(OSError):
+            self._pipe.send(None)
+
+    def join(self) -> None:
+        """Wait for the end of a process that was asked to stop."""
+        self._pipe.close()
+        self._process.join()
 
 
 def _share_out(
@@ -136,19 +217,17 @@ def _share_out(
 ) -> list[int]:
     """Run some of the jobs in processes; return those that were cut off, in order."""
     from concurrent.futures import FIRST_COMPLETED, Future, wait
-    from concurrent.futures.process import BrokenProcessPool
 
     futures: dict[Future[R], int] = {}
     left = set(which)
     with worker_pool(workers) as pool:
-        with contextlib.suppress(BrokenProcessPool):
-            for i in which:
-                futures[pool.submit(work, jobs[i])] = i
+        for i in which:
+            futures[pool.submit(work, jobs[i])] = i
         pending = set(futures)
         while pending:
             finished, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in finished:
-                with contextlib.suppress(BrokenProcessPool):
+                with contextlib.suppress(WorkerKilled):
                     result = future.result()
                     left.discard(futures[future])
                     on_done(jobs[futures[future]], result)
@@ -174,21 +253,37 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-_stop: Any = None  # in a worker process: the event that ends its work
+_parent: "Connection | None" = None  # in a worker process: its end of the pipe
 
 
-def _prepare(
-    stop: Any, up: Any, prepare: Callable[..., None] | None, arguments: Sequence[Any]
+def _work(
+    parent: "Connection", prepare: Callable[..., None] | None, arguments: Sequence[Any]
 ) -> None:
-    """Set up a worker process."""
-    global _stop
-    _stop = stop
+    """Answer calls until there are no more: what a worker process does."""
+    global _parent
+    _parent = parent
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot hold it back
     leave_on_termination()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if prepare is not None:
         prepare(*arguments)
-    up.set()
+    with contextlib.suppress(EOFError, OSError):  # the other end is gone
+        parent.send(None)  # it is up
+        while (call := parent.recv()) is not None:
+            _answer(parent, *call)
+
+
+def _answer(parent: "Connection", function: Callable[..., Any], given: Sequence[Any]) -> None:
+    answer: tuple[Any, Exception | None]
+    try:
+        answer = function(*given), None
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        answer = None, error
+    try:
+        parent.send(answer)
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        parent.send((None, error))
 
 
 def _end_with_parent() -> None:
@@ -199,11 +294,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _call(function: Callable[..., R], *given: Any) -> R:
-    try:
-        return function(*given)
-    except SystemExit as ended:
-        # The pool would take it for the outcome of a job, and go on with the next.
-        os._exit(ended.code if isinstance(ended.code, int) else 1)

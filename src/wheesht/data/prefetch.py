@@ -4,13 +4,12 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
 from wheesht.data.mixing import Mixer
 from wheesht.errors import StateError
-from wheesht.workers import worker_pool
+from wheesht.workers import WorkerKilled, worker_pool
 
 AHEAD = 3  # batches kept ready: hides the slowest mixes without holding much memory
 Batch = tuple[np.ndarray, np.ndarray]
@@ -59,7 +58,7 @@ def batches(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        except BrokenProcessPool as error:
+        except WorkerKilled as error:
             raise StateError(
                 "a process that mixes training pairs was killed, perhaps for want of memory; the "
                 "same command goes on from the last checkpoint"
