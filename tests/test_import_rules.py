@@ -13,6 +13,7 @@ LAYER = {
     "onnx_session": 1,
     "endings": 0,
     "workers": 1,
+    "folder_lock": 1,
     "dsp": 1,
     "spec": 1,
     "audio": 1,

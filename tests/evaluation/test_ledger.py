@@ -117,7 +117,7 @@ def test_the_lock_is_left_when_the_study_cannot_be_read(tmp_path):
 
 
 def test_a_lock_file_that_vanishes_is_made_anew(tmp_path, monkeypatch):
-    import wheesht.evaluation.lock as module
+    import wheesht.folder_lock as module
 
     real, tries = module._lock, []
 

@@ -24,7 +24,7 @@ from training.tiny_run import (  # noqa: E402
 
 from wheesht.data.augment import low_pass  # noqa: E402
 from wheesht.data.mixing import MixingConfig  # noqa: E402
-from wheesht.errors import CheckpointError, ConfigError, CorpusError  # noqa: E402
+from wheesht.errors import CheckpointError, ConfigError, CorpusError, StateError  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
 from wheesht.training.checkpoint import FILE_NAME  # noqa: E402
 from wheesht.training.config import recipe_from_dict  # noqa: E402
@@ -125,7 +125,8 @@ def test_narrow_recordings_are_left_out(tmp_path):
 
     def speech(least_bandwidth_hz):
         settings = recipe(data={"least_bandwidth_hz": least_bandwidth_hz})
-        return Trainer(settings, root, tmp_path / "run", root / "cache").train_mixer.speech
+        folder = tmp_path / f"run{least_bandwidth_hz}"
+        return Trainer(settings, root, folder, root / "cache").train_mixer.speech
 
     lengths = [{bank.length(i) for i in range(len(bank))} for bank in (speech(0.0), speech(7000.0))]
     assert lengths == [{20000, 24000}, {20000}]
@@ -146,6 +147,18 @@ def test_another_recipe_does_not_take_over_a_checkpoint(corpus, tmp_path):
     train(recipe(optim={"updates": 4}), corpus, tmp_path)
     with pytest.raises(CheckpointError, match="another recipe, different in optim"):
         train(recipe(optim={"updates": 8}), corpus, tmp_path)
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended(corpus, tmp_path):
+    settings = recipe(optim={"updates": 4})
+    first = Trainer(settings, corpus, tmp_path, corpus / "cache")
+    with pytest.raises(StateError, match=f"process {os.getpid()} is at work on it"):
+        train(settings, corpus, tmp_path)
+    first.run()
+    for _ in range(2):  # a run that could not begin leaves the folder to others
+        with pytest.raises(CheckpointError, match="another recipe"):
+            train(recipe(optim={"updates": 8}), corpus, tmp_path)
+    assert not (tmp_path / ".lock").exists()
 
 
 def test_a_refused_recipe_leaves_the_stored_one_as_it_was(corpus, tmp_path):

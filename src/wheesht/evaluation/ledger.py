@@ -9,7 +9,6 @@ from typing import Any, Self, TextIO
 
 from wheesht.audio.atomic import AtomicTarget
 from wheesht.errors import StudyError, WheeshtError
-from wheesht.evaluation.lock import FolderLock
 from wheesht.evaluation.study import (
     BENCH,
     CODING,
@@ -26,6 +25,7 @@ from wheesht.evaluation.study import (
     read_facts,
     read_scores,
 )
+from wheesht.folder_lock import FolderLock
 
 
 class Ledger:
@@ -46,7 +46,7 @@ class Ledger:
 
     def __init__(self, folder: Path, overwrite: bool = False) -> None:
         self.folder = folder
-        self._lock = FolderLock(folder)
+        self._lock = FolderLock(folder, StudyError)
         self._file: TextIO | None = None
         self.metrics: list[str] = []
         self.facts: dict[str, Any] = {}

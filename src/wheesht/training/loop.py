@@ -15,8 +15,9 @@ from wheesht.data.bank import Progress as WorkProgress
 from wheesht.data.bank import no_progress
 from wheesht.data.mixing import Mixer
 from wheesht.data.prefetch import batches
-from wheesht.errors import ConfigError
+from wheesht.errors import ConfigError, StateError
 from wheesht.export.to_bundle import export_bundle
+from wheesht.folder_lock import FolderLock
 from wheesht.models import Network
 from wheesht.spec.bundle import read_bundle
 from wheesht.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -45,7 +46,7 @@ class Trainer:
         Of the corpus.
     folder : Path
         Where checkpoint, history, full recipe and bundle go; a checkpoint found there is resumed,
-        whatever the number of processes that wrote it.
+        whatever the number of processes that wrote it. Kept from other runs until `run` returns.
     cache : Path
         Where decoded corpora and simulated rooms are kept.
     report : callable ``(step, kind, values)``
@@ -59,6 +60,8 @@ class Trainer:
     ------
     ConfigError
         The batch does not divide among the ranks.
+    StateError
+        Another run is at work in the folder, or it cannot be made.
     CorpusError, CheckpointError, BundleError
         The corpus, the checkpoint or the initial bundle cannot be used.
     """
@@ -82,13 +85,17 @@ class Trainer:
                 f"optim.batch_size: got {recipe.optim.batch_size}, needs a multiple of the "
                 f"{self.ranks.count} processes of this run"
             )
-        with self.ranks.first_alone():
-            shown = work_progress if self.ranks.is_first else no_progress
-            self.train_mixer, self.valid_mixer = open_mixers(recipe, data_root, cache, shown)
-        self._build_network()
-        if self.ranks.is_first:
-            folder.mkdir(parents=True, exist_ok=True)  # only now: recipe and checkpoint are good
-            (folder / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n")
+        with contextlib.ExitStack() as at_failure:
+            if self.ranks.is_first:
+                self._lock = FolderLock(folder, StateError)
+                at_failure.callback(self._lock.release)
+            with self.ranks.first_alone():
+                shown = work_progress if self.ranks.is_first else no_progress
+                self.train_mixer, self.valid_mixer = open_mixers(recipe, data_root, cache, shown)
+            self._build_network()
+            if self.ranks.is_first:  # only now: recipe and checkpoint are good
+                (folder / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2) + "\n")
+            at_failure.pop_all()
 
     def _build_network(self) -> None:
         recipe, device = self.recipe, self.ranks.device
@@ -126,6 +133,14 @@ class Trainer:
 
     def run(self) -> Path:
         """Train to the end or until validation stops improving; return the bundle's path."""
+        try:
+            self._train()
+            return self._write_bundle()
+        finally:
+            if self.ranks.is_first:
+                self._lock.release()
+
+    def _train(self) -> None:
         recipe, progress, ranks = self.recipe, self.progress, self.ranks
         meter = _Meter(recipe, progress.step, ranks)
         remaining = batches(
@@ -153,7 +168,6 @@ class Trainer:
                     self._validate(history)
                     if self._has_converged():
                         break
-        return self._write_bundle()
 
     def _history(self) -> contextlib.AbstractContextManager[History | None]:
         if self.ranks.is_first:

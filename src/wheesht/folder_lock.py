@@ -5,7 +5,7 @@ import errno
 import os
 from pathlib import Path
 
-from wheesht.errors import StudyError
+from wheesht.errors import WheeshtError
 
 LOCK = ".lock"  # holds the number of the process
 
@@ -17,14 +17,16 @@ class FolderLock:
     ----------
     folder : Path
         Made when missing.
+    error : type of WheeshtError
+        What is raised.
 
     Raises
     ------
-    StudyError
-        Another process holds it, or the folder cannot be made or written to.
+    WheeshtError
+        Of that type: another process holds it, or the folder cannot be made or written to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, error: type[WheeshtError]) -> None:
         self._path = folder / LOCK
         self._descriptor: int | None = None
         try:
@@ -32,14 +34,14 @@ class FolderLock:
             while not self._is_taken():
                 pass
         except BlockingIOError:
-            raise StudyError(
+            raise error(
                 f"{folder}: process {self._owner()} is at work on it; wait for it, or name "
                 f"another folder"
             ) from None
-        except OSError as error:
-            raise StudyError(
-                f"{folder}: cannot be used for results ({error.strerror}); name another folder"
-            ) from error
+        except OSError as reason:
+            raise error(
+                f"{folder}: cannot be used for results ({reason.strerror}); name another folder"
+            ) from reason
 
     def release(self) -> None:
         """Let others in; may be called again."""
