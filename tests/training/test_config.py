@@ -1,10 +1,12 @@
 """Recipes: read strictly, every mistake named."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from wheesht.errors import ConfigError  # noqa: E402
+from wheesht.spec.document import check_json  # noqa: E402
 from wheesht.spec.model_spec import DeepFilter  # noqa: E402
 from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
 from wheesht.training.update import learning_rate  # noqa: E402
@@ -64,6 +66,22 @@ from wheesht.training.update import learning_rate  # noqa: E402
         ("[model]\nname = 'a'\n[update_percent]\nper = 'frame'", "per: got 'frame'"),
         ("[model]\nname = 'a'\n[validation]\nupdate_percent = [101]", "update_percent: got .101.0"),
         ("[model]\nname = 'a'\n[data]\nleast_bandwidth_hz = 9000", "got 9000.0, needs 0 to 8000"),
+        ("[model]\nname = 'a'\n[optim]\ngradient_norm = inf", "optim.gradient_norm: .* finite"),
+        ("[model]\nname = 'a'\n[mixing]\nlevel_dbfs = [-26, inf]", "level_dbfs.1.: .* finite"),
+        ("[model]\nname = 'a'\n[mixing]\nsnr_db = [-inf, inf]", "mixing.snr_db.0.: .* finite"),
+        ("[model]\nname = 'a'\n[mixing]\nsnr_db = [-1e9, 1e9]", "snr_db: .* needs -100 to 100 dB"),
+        ("[model]\nname = 'a'\n[mixing]\nclean_snr_db = [0, 101]", "needs -100 to 100 dB"),
+        ("[model]\nname = 'a'\n[mixing]\nlevel_limits_dbfs = [-50, 1]", "needs -100 to 0 dBFS"),
+        ("[model]\nname = 'a'\n[mixing]\nlow_pass_hz = [900, 2000]", "needs 1000 to 8000 Hz"),
+        ("[model]\nname = 'a'\n[mixing]\nlow_pass_hz = [9000, 9001]", "needs 1000 to 8000 Hz"),
+        ("[model]\nname = 'a'\n[mixing]\nspeed = [0.4, 1]", "mixing.speed: .* needs 0.5 to 2"),
+        ("[model]\nname = 'a'\n[mixing]\nspeed = [1, 0.9]", "mixing.speed: .* low before high"),
+        ("[model]\nname = 'a'\n[loss]\nsi_sdr = inf", "loss.si_sdr: .* finite"),
+        ("[model]\nname = 'a'\n[loss]\nsi_sdr = 1e300", "loss.si_sdr: .* above 0 to 1e.06"),
+        ("[model]\nname = 'a'\n[optim]\nweight_decay = 1e300", "weight_decay: .* 0 to 100"),
+        ('[model]\nname = "a"\n[data]\ndescription = "\\u0007"', "data.description: .* control"),
+        (f"seed = {2**63}\n[model]\nname = 'a'", "seed: got .*, needs"),
+        (f"[model]\nname = 'a'\n[mixing]\nseconds = {10**400}", "mixing.seconds: got .*, needs"),
         ("model = 3", "model: got 3, needs a table"),
         ("[model", "not a readable recipe"),
     ],
@@ -80,11 +98,25 @@ def test_a_missing_recipe_is_named(tmp_path):
         read_recipe(tmp_path / "none.toml")
 
 
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text("[model]\nname = 'a'", "utf-8-sig")
+    assert read_recipe(path).model.name == "a"
+
+
 def test_a_recipe_chooses_window_and_head():
     model = {"name": "a", "win_length": 512, "head": "deep_filter", "filter_bins": 200}
     spec = recipe_from_dict({"model": model | {"filter_order": 3}}).model.spec()
     assert spec.front_end.win_length == 512
     assert spec.mask == DeepFilter(first_bin=1, n_bins=256, filter_bins=200, order=3)
+
+
+def test_the_largest_seed_is_one_that_all_its_readers_take():
+    seed = recipe_from_dict({"model": {"name": "a"}, "seed": 2**63 - 1}).seed
+    torch.manual_seed(seed)
+    torch.manual_seed(0)
+    assert np.random.default_rng([seed, 1, 1]).random() < 1.0
+    check_json(seed, "seed")
 
 
 def test_plain_data_round_trip_is_exact():

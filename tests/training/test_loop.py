@@ -27,7 +27,7 @@ from wheesht.data.mixing import MixingConfig  # noqa: E402
 from wheesht.errors import CheckpointError, ConfigError, CorpusError, StateError  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
 from wheesht.training.checkpoint import FILE_NAME  # noqa: E402
-from wheesht.training.config import recipe_from_dict  # noqa: E402
+from wheesht.training.config import DataConfig, recipe_from_dict  # noqa: E402
 from wheesht.training.loop import Trainer  # noqa: E402
 
 
@@ -159,6 +159,13 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended(corpus, t
         with pytest.raises(CheckpointError, match="another recipe"):
             train(recipe(optim={"updates": 8}), corpus, tmp_path)
     assert not (tmp_path / ".lock").exists()
+
+
+def test_a_recipe_that_no_bundle_can_hold_is_refused_before_the_training(corpus, tmp_path):
+    settings = replace(recipe(), data=DataConfig(layout="folders", licence="\x1b[2J"))
+    with pytest.raises(ConfigError, match="no bundle could hold this recipe; .*control"):
+        Trainer(settings, corpus, tmp_path / "run", corpus / "cache")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_refused_recipe_leaves_the_stored_one_as_it_was(corpus, tmp_path):

@@ -19,6 +19,15 @@ FRAME = 320  # samples; 20 ms at 16 kHz, for measuring where speech is active
 ACTIVE_RANGE = 1e-4  # frames within 40 dB of the loudest count as speech
 PEAK_LIMIT = 0.99  # of full scale; louder mixtures are turned down as a whole
 GAP_SECONDS = (0.1, 0.6)  # silence between joined utterances
+# Where a range in a recipe may lie, and its unit. Beyond 100 dB one of two signals is below the
+# rounding of float32 samples; half the sample rate of 16 kHz ends every band.
+RANGES = {
+    "snr_db": (-100.0, 100.0, " dB"),
+    "clean_snr_db": (-100.0, 100.0, " dB"),
+    "level_limits_dbfs": (-100.0, 0.0, " dBFS"),
+    "speed": (0.5, 2.0, ""),
+    "low_pass_hz": (1000.0, 8000.0, " Hz"),
+}
 
 
 @dataclass(frozen=True)
@@ -70,10 +79,14 @@ class MixingConfig:
             raise ConfigError(
                 f"mixing.level_dbfs: got a deviation of {self.level_dbfs[1]}, needs 0 dB or more"
             )
-        for name in ("snr_db", "clean_snr_db", "level_limits_dbfs", "speed", "low_pass_hz"):
+        for name, (least, most, unit) in RANGES.items():
             low, high = getattr(self, name)
             if not low <= high:
                 raise ConfigError(f"mixing.{name}: got {low} to {high}, needs low before high")
+            if not (least <= low and high <= most):
+                raise ConfigError(
+                    f"mixing.{name}: got {low} to {high}, needs {least:g} to {most:g}{unit}"
+                )
         for name in (
             "clean_share",
             "filter_share",
@@ -87,10 +100,6 @@ class MixingConfig:
         ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"mixing.{name}: got {getattr(self, name)}, needs 0 to 1")
-        if not (0.5 <= self.speed[0] and self.speed[1] <= 2.0):
-            raise ConfigError(f"mixing.speed: got {self.speed}, needs 0.5 to 2")
-        if not self.low_pass_hz[0] >= 1000.0:
-            raise ConfigError(f"mixing.low_pass_hz: got {self.low_pass_hz}, needs 1000 Hz or more")
         if not 1 <= self.rooms <= 100_000:
             raise ConfigError(f"mixing.rooms: got {self.rooms}, needs 1 to 100000")
         if not 0 <= self.workers <= 256:

@@ -13,7 +13,11 @@ from wheesht.errors import ConfigError, SpecError
 from wheesht.losses import LOSSES
 from wheesht.models import HOSTS
 from wheesht.models.gru_host import FILTER_BINS, FILTER_ORDER, Head
+from wheesht.spec.document import check_json
 from wheesht.spec.model_spec import FFT_SIZES, MAX_FILTER_ORDER, MAX_WIDTH, ModelSpec, UpdatePercent
+
+MAX_LOSS_WEIGHT = 1e6  # far more than any ratio of terms that makes sense; float32 holds the sums
+MAX_WEIGHT_DECAY = 100.0
 
 
 def _require(condition: bool, message: str) -> None:
@@ -136,8 +140,8 @@ class OptimConfig:
         )
         _require(self.warm_up >= 0, f"optim.warm_up: got {self.warm_up}, needs 0 or more")
         _require(
-            self.weight_decay >= 0.0,
-            f"optim.weight_decay: got {self.weight_decay}, needs 0 or more",
+            0.0 <= self.weight_decay <= MAX_WEIGHT_DECAY,
+            f"optim.weight_decay: got {self.weight_decay}, needs 0 to {MAX_WEIGHT_DECAY:g}",
         )
         _require(
             self.gradient_norm > 0.0,
@@ -214,8 +218,11 @@ class Recipe:
         _require(bool(self.loss), f"loss: got no term, known are {sorted(LOSSES)}")
         for name, weight in self.loss.items():
             _require(name in LOSSES, f"loss: got {name!r}, known are {sorted(LOSSES)}")
-            _require(weight > 0.0, f"loss.{name}: got a weight of {weight}, needs above 0")
-        _require(self.seed >= 0, f"seed: got {self.seed}, needs 0 or more")
+            _require(
+                0.0 < weight <= MAX_LOSS_WEIGHT,
+                f"loss.{name}: got a weight of {weight}, needs above 0 to {MAX_LOSS_WEIGHT:g}",
+            )
+        _require(0 <= self.seed < 2**63, f"seed: got {self.seed}, needs 0 to 2^63 - 1")
         try:
             self.spec()
         except SpecError as error:
@@ -256,7 +263,7 @@ def read_recipe(path: Path) -> Recipe:
         Not a readable TOML file, an unknown or missing key, a wrong type or a value out of range.
     """
     try:
-        document = tomllib.loads(path.read_text())
+        document = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not a readable recipe ({error})") from error
     try:
@@ -266,7 +273,19 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def recipe_from_dict(document: dict[str, Any]) -> Recipe:
-    """Build a recipe from plain data; the inverse of `Recipe.to_dict`."""
+    """Build a recipe from plain data; the inverse of `Recipe.to_dict`.
+
+    Raises
+    ------
+    ConfigError
+        An unknown or missing key, a wrong type, a value out of range, or one that the bundle of
+        the trained model could not hold: a number that is not finite, a control character.
+    """
+    try:
+        for key, value in document.items():
+            check_json(value, key)
+    except SpecError as error:
+        raise ConfigError(str(error)) from None
     return typing.cast(Recipe, _build(Recipe, document, ""))
 
 

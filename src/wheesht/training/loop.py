@@ -5,7 +5,9 @@ import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from wheesht.data.bank import Progress as WorkProgress
 from wheesht.data.bank import no_progress
 from wheesht.data.mixing import Mixer
 from wheesht.data.prefetch import batches
-from wheesht.errors import ConfigError, StateError
+from wheesht.errors import ConfigError, SpecError, StateError
 from wheesht.export.to_bundle import export_bundle
 from wheesht.folder_lock import FolderLock
 from wheesht.models import Network
@@ -59,7 +61,7 @@ class Trainer:
     Raises
     ------
     ConfigError
-        The batch does not divide among the ranks.
+        The batch does not divide among the ranks, or a bundle cannot hold the recipe.
     StateError
         Another run is at work in the folder, or it cannot be made.
     CorpusError, CheckpointError, BundleError
@@ -85,6 +87,10 @@ class Trainer:
                 f"optim.batch_size: got {recipe.optim.batch_size}, needs a multiple of the "
                 f"{self.ranks.count} processes of this run"
             )
+        try:  # now, because in the end the whole training would be lost
+            replace(recipe.model.spec(), provenance=self._provenance({}))
+        except SpecError as error:
+            raise ConfigError(f"no bundle could hold this recipe; {error}") from None
         with contextlib.ExitStack() as at_failure:
             if self.ranks.is_first:
                 self._lock = FolderLock(folder, StateError)
@@ -186,7 +192,7 @@ class Trainer:
             values = self._scores()
             monitor = self.recipe.validation.monitor
             score = -values["loss"] if monitor == "loss" else values[monitor]
-            if score > progress.best_score:
+            if score > progress.best_score and all(map(math.isfinite, values.values())):
                 progress.best_score, progress.best_step = score, progress.step
                 progress.best = {k: v.clone() for k, v in self.averaged.state_dict().items()}
             self._tell(history, "valid", values)
@@ -214,24 +220,28 @@ class Trainer:
         return self.progress.step - self.progress.best_step >= limit
 
     def _write_bundle(self) -> Path:
-        progress, recipe = self.progress, self.recipe
-        path = self.folder / f"{recipe.model.name}.safetensors"
+        progress = self.progress
+        path = self.folder / f"{self.recipe.model.name}.safetensors"
         if not self.ranks.is_first:
             return path
         self.averaged.load_state_dict(progress.best or self.averaged.state_dict())
         best = [row for row in progress.history if row["step"] == progress.best_step]
-        provenance = {
+        export_bundle(self.averaged, path, self._provenance(best[0] if best else {}))
+        return path
+
+    def _provenance(self, scores: dict[str, float]) -> dict[str, Any]:
+        """Return what the bundle tells of its making; `scores` are those of the best weights."""
+        recipe, updates = self.recipe, int(scores.get("step", 0))
+        return {
             "recipe": recipe.to_dict(),
-            "updates": progress.best_step,
-            "audio_hours_seen": round(audio_hours(recipe, progress.best_step), 2),
-            "validation": best[0] if best else {},
+            "updates": updates,
+            "audio_hours_seen": round(audio_hours(recipe, updates), 2),
+            "validation": scores,
             "training_data": recipe.data.description,
             "licence": recipe.data.licence,
             "torch": torch.__version__,
             "numpy": np.__version__,
         }
-        export_bundle(self.averaged, path, provenance)
-        return path
 
 
 class _Meter:
