@@ -24,7 +24,7 @@ from training.tiny_run import (  # noqa: E402
 
 from wheesht.data.augment import low_pass  # noqa: E402
 from wheesht.data.mixing import MixingConfig  # noqa: E402
-from wheesht.errors import CheckpointError, ConfigError, CorpusError, StateError  # noqa: E402
+from wheesht.errors import BundleError, CheckpointError, ConfigError, CorpusError, StateError  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
 from wheesht.training.checkpoint import FILE_NAME  # noqa: E402
 from wheesht.training.config import DataConfig, recipe_from_dict  # noqa: E402
@@ -207,6 +207,17 @@ def test_training_starts_from_the_weights_of_a_bundle(corpus, tmp_path):
     stored = read_bundle(first).tensors
     for name, tensor in again.network.bundle_tensors().items():
         assert np.array_equal(tensor.numpy(), stored[name]), name
+
+
+def test_an_initial_bundle_is_needed_at_the_start_only_and_missed_by_its_key(corpus, tmp_path):
+    _, first = train(recipe(optim={"updates": 4}), corpus, tmp_path / "a")
+    settings = recipe(initial_bundle=str(first), optim={"updates": 4})
+    train(settings, corpus, tmp_path / "b")
+    first.unlink()
+    resumed, _ = train(settings, corpus, tmp_path / "b")
+    assert resumed.progress.step == 4
+    with pytest.raises(BundleError, match=r"^initial_bundle: .*tiny.*result of another recipe"):
+        train(settings, corpus, tmp_path / "c")
 
 
 def test_weights_of_another_size_are_refused(corpus, tmp_path):

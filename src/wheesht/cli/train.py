@@ -9,9 +9,7 @@ from typing import Any
 import click
 
 
-@click.command(
-    epilog="Example: wheesht train recipes/open_speech/gru.toml --data corpus --output runs/gru"
-)
+@click.command(epilog="Example: wheesht train recipes/open_speech/small.toml --data corpus")
 @click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--data",

@@ -17,7 +17,7 @@ from wheesht.data.bank import Progress as WorkProgress
 from wheesht.data.bank import no_progress
 from wheesht.data.mixing import Mixer
 from wheesht.data.prefetch import batches
-from wheesht.errors import ConfigError, SpecError, StateError
+from wheesht.errors import BundleError, ConfigError, SpecError, StateError
 from wheesht.export.to_bundle import export_bundle
 from wheesht.folder_lock import FolderLock
 from wheesht.models import Network
@@ -108,22 +108,17 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         spec = recipe.spec()
         self.network = Network(spec)
-        if recipe.initial_bundle:
-            initial = Network.from_bundle(read_bundle(recipe.initial_bundle))
-            if initial.spec.tensor_shapes() != spec.tensor_shapes():
-                raise ConfigError(
-                    f"initial_bundle: {recipe.initial_bundle} does not fit this model; it has "
-                    f"{initial.spec.params} parameters, the recipe's model {spec.params}"
-                )
-            self.network.load_state_dict(initial.state_dict())
-        else:
+        resumed = load_checkpoint(self.folder, recipe.identity())
+        if resumed is None and recipe.initial_bundle:
+            self.network.load_state_dict(_initial_weights(recipe))
+        elif resumed is None:
             _measure_feature_scale(self.network, self.train_mixer)
         self.averaged = Network(spec)
         self.averaged.load_state_dict(self.network.state_dict())
         self.network.to(device)
         self.averaged.to(device)
         self.optimiser = make_optimiser(self.network, recipe.optim)
-        self.progress = load_checkpoint(self.folder, recipe.identity()) or Progress(
+        self.progress = resumed or Progress(
             step=0,
             model=self.network.state_dict(),
             average=self.averaged.state_dict(),
@@ -279,6 +274,24 @@ class _Meter:
 def audio_hours(recipe: Recipe, updates: int) -> float:
     """Return the hours of mixtures that so many updates see."""
     return updates * recipe.optim.batch_size * recipe.mixing.seconds / 3600
+
+
+def _initial_weights(recipe: Recipe) -> dict[str, Tensor]:
+    """Read the weights that a recipe starts from, as a state dict of its model."""
+    name, spec = recipe.initial_bundle, recipe.model.spec()
+    try:
+        initial = Network.from_bundle(read_bundle(name))
+    except BundleError as error:
+        raise BundleError(
+            f"initial_bundle: {error}; it is the result of another recipe, to be made first; a "
+            f"path starts at the folder that the command is called in"
+        ) from None
+    if initial.spec.tensor_shapes() != spec.tensor_shapes():
+        raise ConfigError(
+            f"initial_bundle: {name} does not fit this model; it has {initial.spec.params} "
+            f"parameters, the recipe's model {spec.params}"
+        )
+    return initial.state_dict()
 
 
 def _measure_feature_scale(network: Network, mixer: Mixer) -> None:
