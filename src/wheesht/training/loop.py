@@ -167,6 +167,7 @@ class Trainer:
                     self._tell(history, "train", meter.read(progress.step))
                 if progress.step % recipe.validation.every == 0 or last:
                     self._validate(history)
+                    meter.restart(progress.step)  # as a run that goes on from here does
                     if self._has_converged():
                         break
 
@@ -245,9 +246,9 @@ class _Meter:
     def __init__(self, recipe: Recipe, step: int, ranks: Ranks) -> None:
         self.recipe = recipe
         self.ranks = ranks
-        self.first_step = self.read_step = step
-        self.started = self.read_at = time.monotonic()
+        self.first_step, self.started = step, time.monotonic()
         self.sums: dict[str, Tensor] = {}
+        self.restart(step)
 
     def add(self, values: dict[str, Tensor]) -> None:
         """Take the numbers of one update; they stay on their device until they are read."""
@@ -255,7 +256,7 @@ class _Meter:
             self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def read(self, step: int) -> dict[str, float]:
-        """Return the means since the last reading, over all ranks."""
+        """Return the means since the last reading or restart, over all ranks."""
         now, count = time.monotonic(), step - self.read_step
         means = self.ranks.mean(torch.stack(list(self.sums.values())) / count).tolist()
         result = dict(zip(self.sums, means, strict=True))
@@ -267,8 +268,12 @@ class _Meter:
             "audio_hours": audio_hours(self.recipe, step),
             "seconds_left": pace * (self.recipe.optim.updates - step),
         }
-        self.sums, self.read_at, self.read_step = {}, now, step
+        self.restart(step)
         return result
+
+    def restart(self, step: int) -> None:
+        """Begin new means."""
+        self.sums, self.read_at, self.read_step = {}, time.monotonic(), step
 
 
 def audio_hours(recipe: Recipe, updates: int) -> float:
