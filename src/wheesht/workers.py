@@ -274,10 +274,10 @@ def _work(
 
 
 def _answer(parent: "Connection", function: Callable[..., Any], given: Sequence[Any]) -> None:
-    answer: tuple[Any, Exception | None]
+    answer: tuple[Any, BaseException | None]
     try:
         answer = function(*given), None
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:  # the latter is how work that was stopped ends
         error.add_note(traceback.format_exc())
         answer = None, error
     try:
