@@ -119,6 +119,19 @@ def test_bank_is_decoded_once_and_again_after_a_change(tmp_path):
     assert seen == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("ending", "kept"), [(".npz", 100), (".npz", 0), (".i16", 60), (".i16", 99), (".i16", 0)]
+)
+def test_a_damaged_bank_is_made_anew(tmp_path, caplog, ending, kept):
+    path = record(tmp_path / "a.wav", n=50)
+    want = open_bank([path], 16000, tmp_path / "cache")[0]
+    (damaged,) = (tmp_path / "cache").glob(f"*{ending}")
+    damaged.write_bytes(damaged.read_bytes()[:kept])
+    for _ in range(2):
+        assert np.array_equal(open_bank([path], 16000, tmp_path / "cache")[0], want)
+    assert caplog.text.count("damaged, made anew") == 1
+
+
 @pytest.mark.parametrize(("start", "count"), [(0, 5), (3, 34), (36, 1), (36, 2), (5, 200)])
 def test_a_recording_goes_round(tmp_path, start, count):
     files = [record(tmp_path / f"{i}.wav", n=n) for i, n in enumerate((11, 37, 20))]

@@ -24,7 +24,15 @@ from training.tiny_run import (  # noqa: E402
 
 from wheesht.data.augment import low_pass  # noqa: E402
 from wheesht.data.mixing import MixingConfig  # noqa: E402
-from wheesht.errors import BundleError, CheckpointError, ConfigError, CorpusError, StateError  # noqa: E402
+from wheesht.errors import (  # noqa: E402
+    BundleError,
+    CheckpointError,
+    ConfigError,
+    CorpusError,
+    SilentSignalError,
+    StateError,
+)
+from wheesht.metrics import METRICS  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
 from wheesht.training import loop  # noqa: E402
 from wheesht.training.checkpoint import FILE_NAME  # noqa: E402
@@ -144,6 +152,15 @@ def test_narrow_recordings_are_left_out(tmp_path):
     assert lengths == [{20000, 24000}, {20000}]
     with pytest.raises(CorpusError, match="no recording reaches 8000 Hz"):
         speech(8000.0)
+
+
+def test_a_monitor_that_scores_no_clip_is_one_sentence(corpus, tmp_path, monkeypatch):
+    def silent(clean, enhanced, rate):
+        raise SilentSignalError("no power")
+
+    monkeypatch.setitem(METRICS, "si_sdr", silent)
+    with pytest.raises(CorpusError, match="no validation clip can be scored with si_sdr"):
+        train(recipe(validation={"monitor": "si_sdr"}), corpus, tmp_path)
 
 
 def test_training_stops_when_validation_stops_improving(corpus, tmp_path):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -158,16 +159,35 @@ def stored_bank(name: Path, pieces: Callable[[], Iterable[np.ndarray]]) -> Sampl
     Parameters
     ----------
     name : Path
-        Of its two files, without their endings. They appear when they are complete.
+        Of its two files, without their endings. They appear when they are complete, and are made
+        anew, with a warning, when they have been damaged since.
     pieces : callable
         Gives the recordings, each int16, shape (N,); empty ones are left out.
     """
     samples_path, table_path = _files_of(name)
-    if not (samples_path.exists() and table_path.exists()):
+    bank = None
+    if samples_path.exists() and table_path.exists():
+        bank = _read(samples_path, table_path)
+        if bank is None:
+            log.warning("%s: damaged, made anew", samples_path)
+    if bank is None:
         name.parent.mkdir(parents=True, exist_ok=True)
         _write(pieces(), samples_path, table_path)
-    with np.load(table_path) as table:
-        offsets, sources = table["offsets"], table["sources"]
+        bank = _read(samples_path, table_path)
+    if bank is None:
+        raise CorpusError(f"{samples_path}: cannot be read back after writing; look at this disk")
+    return bank
+
+
+def _read(samples_path: Path, table_path: Path) -> SampleBank | None:
+    """Open a stored bank; None when its files are not what was written."""
+    try:
+        with np.load(table_path) as table:
+            offsets, sources = table["offsets"], table["sources"]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+    if len(offsets) != len(sources) + 1 or samples_path.stat().st_size != 2 * offsets[-1]:
+        return None
     if not len(sources):  # a file without bytes cannot be mapped
         return SampleBank(np.zeros(0, np.int16), offsets)
     return SampleBank(np.memmap(samples_path, np.int16, "r"), offsets, sources)

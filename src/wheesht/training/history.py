@@ -21,12 +21,12 @@ class History:
         self.path = folder / "history.jsonl"
         kept = []
         if self.path.exists():
-            for line in self.path.read_text().splitlines():
+            for line in self.path.read_text(errors="replace").splitlines():
                 try:
                     if json.loads(line)["step"] <= resume_step:
                         kept.append(line)
-                except (json.JSONDecodeError, KeyError):
-                    continue  # the last line of a run that was killed while writing
+                except (json.JSONDecodeError, KeyError, TypeError):
+                    continue  # damaged, as the last line of a run that was killed while writing
         self.path.write_text("".join(f"{line}\n" for line in kept))
         self.board = None
         try:

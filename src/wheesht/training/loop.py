@@ -17,7 +17,7 @@ from wheesht.data.bank import Progress as WorkProgress
 from wheesht.data.bank import no_progress
 from wheesht.data.mixing import Mixer
 from wheesht.data.prefetch import batches
-from wheesht.errors import BundleError, ConfigError, SpecError, StateError
+from wheesht.errors import BundleError, ConfigError, CorpusError, SpecError, StateError
 from wheesht.export.to_bundle import export_bundle
 from wheesht.folder_lock import FolderLock
 from wheesht.models import Network
@@ -187,6 +187,11 @@ class Trainer:
         if history is not None:
             values = self._scores()
             monitor = self.recipe.validation.monitor
+            if monitor not in values:
+                raise CorpusError(
+                    f"validation.monitor: no validation clip can be scored with {monitor}, perhaps "
+                    f"because their speech is silent; use other recordings, or the monitor loss"
+                )
             score = -values["loss"] if monitor == "loss" else values[monitor]
             if score > progress.best_score and all(map(math.isfinite, values.values())):
                 progress.best_score, progress.best_step = score, progress.step
