@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -174,8 +175,22 @@ def test_training_stops_when_validation_stops_improving(corpus, tmp_path):
 
 def test_another_recipe_does_not_take_over_a_checkpoint(corpus, tmp_path):
     train(recipe(optim={"updates": 4}), corpus, tmp_path)
-    with pytest.raises(CheckpointError, match="another recipe, different in optim"):
-        train(recipe(optim={"updates": 8}), corpus, tmp_path)
+    changed = recipe(optim={"updates": 8}, data={"description": "new"}, seed=3)
+    with pytest.raises(
+        CheckpointError,
+        match=r"different in data\.description, optim\.updates, seed; .*initial",
+    ):
+        train(changed, corpus, tmp_path)
+
+
+def test_another_corpus_does_not_take_over_a_checkpoint(corpus, tmp_path):
+    settings = recipe(optim={"updates": 4})
+    train(settings, corpus, tmp_path / "run")
+    moved = shutil.copytree(corpus, tmp_path / "moved", ignore=shutil.ignore_patterns("cache"))
+    assert train(settings, moved, tmp_path / "run")[0].progress.step == 4
+    soundfile.write(moved / "noise" / "more.wav", np.full(9000, 0.1), 16000)
+    with pytest.raises(CheckpointError, match="belongs to another corpus"):
+        train(settings, moved, tmp_path / "run")
 
 
 def test_a_second_run_in_a_folder_is_refused_until_the_first_has_ended(corpus, tmp_path):

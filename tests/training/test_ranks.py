@@ -47,7 +47,7 @@ def test_two_processes_train_as_one_and_take_over_its_checkpoint(corpus, tmp_pat
     killed = command_line(script, settings_path, corpus, folder, processes=2)
     assert killed.returncode != 0
     assert "another process of this run has ended" in killed.stderr, killed.stderr
-    assert load_checkpoint(folder, settings.identity()).step == 5
+    assert load_checkpoint(folder, settings.identity(), whole.corpus).step == 5
 
     script.write_text(DYING.format(at_update=-1, rank=0))
     done = command_line(script, settings_path, corpus, folder, processes=2)

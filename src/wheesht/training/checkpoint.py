@@ -1,6 +1,7 @@
 """Everything a run needs to go on exactly where it stopped, written atomically."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,12 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def save_checkpoint(folder: Path, recipe: dict[str, Any], progress: Progress) -> None:
+def save_checkpoint(folder: Path, recipe: dict[str, Any], corpus: str, progress: Progress) -> None:
     """Write the checkpoint of a run; the old one stays until the new one is complete."""
     partial = folder / f".{FILE_NAME}.{os.getpid()}.part"
     try:
         with open(partial, "wb") as file:
-            torch.save({"recipe": recipe, **vars(progress)}, file)
+            torch.save({"recipe": recipe, "corpus": corpus, **vars(progress)}, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, folder / FILE_NAME)
@@ -40,27 +41,50 @@ def save_checkpoint(folder: Path, recipe: dict[str, Any], progress: Progress) ->
         partial.unlink(missing_ok=True)
 
 
-def load_checkpoint(folder: Path, recipe: dict[str, Any]) -> Progress | None:
+def load_checkpoint(folder: Path, recipe: dict[str, Any], corpus: str) -> Progress | None:
     """Read the checkpoint in a folder, or None when there is none.
+
+    Parameters
+    ----------
+    recipe : dict
+        `Recipe.identity` of the run.
+    corpus : str
+        Fingerprint of its recordings; a checkpoint without one fits every corpus.
 
     Raises
     ------
     CheckpointError
-        The file is damaged, or it belongs to another recipe.
+        The file is damaged, or it belongs to another recipe or corpus.
     """
     path = folder / FILE_NAME
     if not path.exists():
         return None
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        found = stored.pop("recipe")
+        found, found_corpus = stored.pop("recipe"), stored.pop("corpus", corpus)
         progress = Progress(**stored)
     except Exception as error:  # torch raises many types for a damaged file
         raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from error
+    advice = "choose another --output, or remove it to start anew"
     if found != recipe:
-        changed = sorted(k for k in recipe if found.get(k) != recipe[k])
+        changed = ", ".join(_differences(found, recipe))
         raise CheckpointError(
-            f"{path}: belongs to another recipe, different in {', '.join(changed)}; "
-            f"choose another --output, or remove it to start anew"
+            f"{path}: belongs to another recipe, different in {changed}; a run's recipe is fixed: "
+            f"{advice}; initial_bundle goes on from the weights of a finished run"
+        )
+    if found_corpus != corpus:
+        raise CheckpointError(
+            f"{path}: belongs to another corpus, whose recordings differ in number or length; "
+            f"name that one, {advice}"
         )
     return progress
+
+
+def _differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the keys, in full, whose values differ."""
+    for key in sorted(a.keys() | b.keys()):
+        one, other = a.get(key), b.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            yield f"{prefix}{key}"

@@ -25,7 +25,7 @@ from wheesht.spec.bundle import read_bundle
 from wheesht.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from wheesht.training.config import Recipe
 from wheesht.training.history import History
-from wheesht.training.material import open_mixers
+from wheesht.training.material import fingerprint, open_mixers
 from wheesht.training.optimiser import make_optimiser
 from wheesht.training.parallel import Ranks
 from wheesht.training.update import Updater, learning_rate
@@ -108,7 +108,8 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         spec = recipe.spec()
         self.network = Network(spec)
-        resumed = load_checkpoint(self.folder, recipe.identity())
+        self.corpus = fingerprint(self.train_mixer, self.valid_mixer)
+        resumed = load_checkpoint(self.folder, recipe.identity(), self.corpus)
         if resumed is None and recipe.initial_bundle:
             self.network.load_state_dict(_initial_weights(recipe))
         elif resumed is None:
@@ -201,7 +202,7 @@ class Trainer:
             progress.average = self.averaged.state_dict()
             progress.optimiser = self.optimiser.state_dict()
             progress.history.append({"step": float(progress.step), **values})
-            save_checkpoint(self.folder, self.recipe.identity(), progress)
+            save_checkpoint(self.folder, self.recipe.identity(), self.corpus, progress)
         # All ranks stop together; a checkpoint is complete before any of them goes on.
         progress.best_step = self.ranks.of_first(progress.best_step)
 
