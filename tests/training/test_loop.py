@@ -164,6 +164,19 @@ def test_a_monitor_that_scores_no_clip_is_one_sentence(corpus, tmp_path, monkeyp
         train(recipe(validation={"monitor": "si_sdr"}), corpus, tmp_path)
 
 
+def test_skipped_updates_are_counted_and_left_out_of_the_means(corpus, tmp_path):
+    trainer = Trainer(recipe(optim={"updates": 3}), corpus, tmp_path, corpus / "cache")
+    meter = loop._Meter(trainer.recipe, 0, trainer.ranks)
+    for values in ({"loss": torch.tensor(1.0)}, {}, {"loss": torch.tensor(2.0)}):
+        meter.add(values)
+    told = meter.read(3)
+    assert told["loss"] == 1.5 and told["skipped_updates"] == 1.0
+    meter.add({"loss": torch.tensor(4.0)})
+    assert "skipped_updates" not in meter.read(4)
+    meter.add({})
+    assert "loss" not in meter.read(5)
+
+
 def test_training_stops_when_validation_stops_improving(corpus, tmp_path):
     settings = recipe(
         optim={"updates": 400, "learning_rate": 1e-9, "final_learning_rate": 0.0},

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from training.tiny_run import recipe  # noqa: E402
 
-from wheesht.errors import ConfigError  # noqa: E402
+from wheesht.errors import ConfigError, StateError  # noqa: E402
 from wheesht.models import Network  # noqa: E402
 from wheesht.training.config import OptimConfig  # noqa: E402
 from wheesht.training.optimiser import make_optimiser  # noqa: E402
@@ -133,6 +133,17 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
     before = [p.detach().clone() for p in made.network.parameters()]
     noisy, clean = batch()
     noisy[0, 100] = float("nan")
-    assert not torch.isfinite(made.update(0, noisy, clean)["gradient_norm"])
+    assert made.update(0, noisy, clean) == {}
     for old, new in zip(before, made.network.parameters(), strict=True):
         assert torch.equal(old, new)
+
+
+def test_gradients_that_are_never_finite_end_the_training():
+    made = updater(recipe())
+    noisy, clean = batch()
+    for step in range(60):  # a finite one in between begins the count anew
+        made.update(step, noisy * float("nan"), clean)
+    made.update(60, noisy, clean)
+    with pytest.raises(StateError, match="update 161: the gradient has not been finite for 100"):
+        for step in range(61, 200):
+            made.update(step, noisy * float("nan"), clean)

@@ -253,19 +253,25 @@ class _Meter:
         self.recipe = recipe
         self.ranks = ranks
         self.first_step, self.started = step, time.monotonic()
-        self.sums: dict[str, Tensor] = {}
+        self.sums: dict[str, Tensor]
         self.restart(step)
 
     def add(self, values: dict[str, Tensor]) -> None:
         """Take the numbers of one update; they stay on their device until they are read."""
+        self.skipped += not values
         for name, value in values.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def read(self, step: int) -> dict[str, float]:
         """Return the means since the last reading or restart, over all ranks."""
         now, count = time.monotonic(), step - self.read_step
-        means = self.ranks.mean(torch.stack(list(self.sums.values())) / count).tolist()
-        result = dict(zip(self.sums, means, strict=True))
+        result: dict[str, float] = {}
+        if self.sums:
+            sums = torch.stack(list(self.sums.values()))
+            means = self.ranks.mean(sums / (count - self.skipped)).tolist()
+            result = dict(zip(self.sums, means, strict=True))
+        if self.skipped:  # all ranks skip the same updates
+            result["skipped_updates"] = float(self.skipped)
         # The time left follows the whole of this session, because validation takes time too.
         pace = (now - self.started) / (step - self.first_step)
         result |= {
@@ -279,7 +285,8 @@ class _Meter:
 
     def restart(self, step: int) -> None:
         """Begin new means."""
-        self.sums, self.read_at, self.read_step = {}, time.monotonic(), step
+        self.sums, self.skipped = {}, 0
+        self.read_at, self.read_step = time.monotonic(), step
 
 
 def audio_hours(recipe: Recipe, updates: int) -> float:

@@ -7,12 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wheesht.errors import StateError
 from wheesht.losses import Signal, loss_terms
 from wheesht.models import Network
 from wheesht.training.config import OptimConfig, Recipe
 from wheesht.training.optimiser import Optimiser
 from wheesht.training.parallel import Ranks
 
+MAX_SKIPPED = 100  # updates in a row; a single spike is over sooner
 DIAL_STREAM = 1  # of random numbers, apart from those that mix pairs
 
 
@@ -44,6 +46,7 @@ class Updater:
         self.recipe = recipe
         self.ranks = ranks
         self.wrapped = ranks.wrapped(network)
+        self.skipped_in_a_row = 0
 
     def update(self, step: int, noisy: Tensor, clean: Tensor) -> dict[str, Tensor]:
         """Make the update number `step`, counted from 0.
@@ -57,7 +60,13 @@ class Updater:
         -------
         dict of numbers on this rank's device
             ``loss``, ``gradient_norm`` before clipping, and ``loss_<term>`` where there are
-            several. Losses are those of this rank's part.
+            several. Losses are those of this rank's part. Nothing when the gradient is not finite:
+            then all ranks leave the weights as they are.
+
+        Raises
+        ------
+        StateError
+            The last 100 gradients were not finite.
         """
         recipe, optimiser = self.recipe, self.optimiser
         device = self.ranks.device
@@ -74,9 +83,18 @@ class Updater:
         optimiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optim.gradient_norm)
-        if torch.isfinite(norm):
+        finite = bool(torch.isfinite(norm))
+        if finite:
             optimiser.step()
         self._average(step)
+        self.skipped_in_a_row = 0 if finite else self.skipped_in_a_row + 1
+        if self.skipped_in_a_row == MAX_SKIPPED:
+            raise StateError(
+                f"update {step + 1}: the gradient has not been finite for {MAX_SKIPPED} updates; "
+                f"try a lower optim.learning_rate, or precision float32"
+            )
+        if not finite:
+            return {}
         values = {"loss": loss.detach(), "gradient_norm": norm}
         if len(terms) > 1:
             values |= {f"loss_{name}": term.detach() for name, term in terms.items()}
