@@ -3,17 +3,10 @@
 import numpy as np
 
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import (
-    GRU,
-    AnyMask,
-    DeepFilter,
-    Features,
-    FrontEnd,
-    Linear,
-    Mask,
-    ModelSpec,
-    UpdatePercent,
-)
+from wheesht.spec.front_end import FrontEnd, LogPower
+from wheesht.spec.heads import DeepFilter, Head, Mask
+from wheesht.spec.layers import GRU, Linear
+from wheesht.spec.model_spec import ModelSpec, UpdatePercent
 
 
 def gru_host(
@@ -30,21 +23,21 @@ def gru_host(
     With a `filter_order` a deep filter on three fifths of its bins is its head.
     """
     n_bins = n_fft // 2 if n_bins is None else n_bins
-    mask: AnyMask = Mask(first_bin, n_bins)
+    mask: Head = Mask(first_bin, n_bins)
     if filter_order:
         mask = DeepFilter(first_bin, n_bins, max(1, 3 * n_bins // 5), filter_order)
     widths = (hidden[0], *hidden)
     layers = [Linear("fc_in", n_bins, hidden[0], activation)]  # type: ignore[arg-type]
     for i, size in enumerate(hidden):
         layers.append(GRU(f"gru{i + 1}", widths[i], size, gate))  # type: ignore[arg-type]
-    layers.append(Linear("fc_out", hidden[-1], mask.output_size, mask.activation))
+    layers.append(Linear("fc_out", hidden[-1], mask.input_shape.channels, mask.activation))
     dial = UpdatePercent(50.0, 1.0) if gate == "top_a" else UpdatePercent(100.0, 100.0)
     return ModelSpec(
         name="random",
         host="gru",
         sample_rate=16000,
         front_end=FrontEnd(n_fft, n_fft // 2, n_fft),
-        features=Features(first_bin, n_bins, 1e-8),
+        features=LogPower(first_bin, n_bins, 1e-8),
         layers=tuple(layers),
         mask=mask,
         update_percent=dial,
@@ -57,7 +50,7 @@ def random_tensors(spec: ModelSpec, seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     tensors = {}
     for name, shape in spec.tensor_shapes().items():
-        kind = name.split(".")[1]
+        kind = name.split(".")[-1]
         if kind == "mean":
             values = rng.uniform(-8.0, -4.0, shape)
         elif kind == "scale":

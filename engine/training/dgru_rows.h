@@ -35,10 +35,19 @@ static inline void mark(const wh_dgru_shape *s, size_t b, const float *gx_z, con
     }
 }
 
+/* The mask as factors. On its own, so that the loops below see one width of numbers: with bytes among
+ * them compilers take 64 units at a time and leave all others to scalar code. */
+static inline void as_factors(float *restrict chosen, const uint8_t *restrict mask, int32_t n)
+{
+    for (int32_t j = 0; j < n; ++j) chosen[j] = (float)mask[j];
+}
+
 static inline void forward_row(const float *restrict gx, const float *restrict gh,
                         const float *restrict h_old, float *restrict h_new,
                         float *restrict saved, const uint8_t *restrict mask, int32_t n)
 {
+    float chosen[MAX_HIDDEN];
+    as_factors(chosen, mask, n);
     for (int32_t j = 0; j < n; ++j) {
         float r = sigmoid_one(gx[j] + gh[j]);
         float z = sigmoid_one(gx[n + j] + gh[n + j]);
@@ -48,7 +57,7 @@ static inline void forward_row(const float *restrict gx, const float *restrict g
         saved[n + j] = z;
         saved[2 * n + j] = c;
         saved[3 * n + j] = recurrent;
-        h_new[j] = h_old[j] + (float)mask[j] * z * (c - h_old[j]);
+        h_new[j] = h_old[j] + chosen[j] * z * (c - h_old[j]);
     }
 }
 
@@ -56,10 +65,12 @@ static inline void backward_row(const float *restrict grad_h, const float *restr
                          const float *restrict saved, const uint8_t *restrict mask,
                          float *restrict carry, float *restrict dx, float *restrict dh, int32_t n)
 {
+    float factor[MAX_HIDDEN];
+    as_factors(factor, mask, n);
     for (int32_t j = 0; j < n; ++j) {
         float r = saved[j], z = saved[n + j], c = saved[2 * n + j], recurrent = saved[3 * n + j];
         float total = grad_h[j] + carry[j];
-        float chosen = (float)mask[j] * total;
+        float chosen = factor[j] * total;
         float dz = chosen * (c - h_old[j]) * z * (1.0f - z);
         float dc = chosen * z * (1.0f - c * c);
         float dr = dc * recurrent * r * (1.0f - r);

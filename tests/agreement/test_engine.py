@@ -14,7 +14,7 @@ from wheesht.engine.pack import pack
 from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import MAX_TENSOR_VALUE, read_bundle, shipped_models, write_bundle
 from wheesht.spec.cost import macs_per_hop
-from wheesht.spec.model_spec import MAX_COEFFICIENT, DeepFilter
+from wheesht.spec.heads import MAX_COEFFICIENT, DeepFilter
 
 ISAS = _ext.isa_names()
 # float32 against float64 over 3.2 s; eight random models of gain 1.5 for each case below. Measured:

@@ -11,7 +11,7 @@ from bundles import gru_host, random_tensors
 from wheesht.cli.main import run
 from wheesht.spec import bundle as bundle_module
 from wheesht.spec.bundle import read_bundle, write_bundle
-from wheesht.spec.model_spec import DeepFilter
+from wheesht.spec.heads import DeepFilter
 
 DESIGN_KEYS = {
     "name",

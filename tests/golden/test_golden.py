@@ -12,16 +12,10 @@ from wheesht.dsp.stft import stft
 from wheesht.reference import ops
 from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import (
-    GRU,
-    DeepFilter,
-    Features,
-    FrontEnd,
-    Linear,
-    Mask,
-    ModelSpec,
-    UpdatePercent,
-)
+from wheesht.spec.front_end import FrontEnd, LogPower
+from wheesht.spec.heads import DeepFilter, Mask
+from wheesht.spec.layers import GRU, Linear
+from wheesht.spec.model_spec import ModelSpec, UpdatePercent
 
 FOLDER = Path(__file__).parent
 NAMES = ["deep_filter", "gru_steps", "stream", "transform"]
@@ -104,7 +98,7 @@ def golden_stream(name):
         host="gru",
         sample_rate=16000,
         front_end=FrontEnd(320, 160, 320),
-        features=Features(first_bin=2, n_bins=9, floor=1e-6),
+        features=LogPower(first_bin=2, n_bins=9, floor=1e-6),
         layers=(*layers, Linear("fc_out", 5, mask.output_size, mask.activation)),
         mask=mask,
         update_percent=UpdatePercent(60.0, 1.0),

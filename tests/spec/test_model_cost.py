@@ -7,7 +7,10 @@ from bundles import gru_host
 
 from wheesht.errors import ParameterError
 from wheesht.spec.cost import macs_per_hop, model_cost, state_bytes
-from wheesht.spec.model_spec import GRU, Features, FrontEnd, Linear, Mask, UpdatePercent
+from wheesht.spec.front_end import FrontEnd, LogPower
+from wheesht.spec.heads import Mask
+from wheesht.spec.layers import GRU, Linear
+from wheesht.spec.model_spec import UpdatePercent
 
 # D-GRU paper (arXiv 2408.12425), table 1, host GRU: million MACs per second by P: non-GRU, GRU,
 # all. The counting convention is a derivation that fits all of its rows; what is left over
@@ -69,7 +72,7 @@ def ns_net_2(n_bins):
         gru_host((7,), "none", 512),
         host="nsnet2",
         front_end=FrontEnd(512, 256, 512),
-        features=Features(0, n_bins, 1e-8),
+        features=LogPower(0, n_bins, 1e-8),
         layers=layers,
         mask=Mask(0, n_bins),
         update_percent=UpdatePercent(100, 100),

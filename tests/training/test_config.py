@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from wheesht.errors import ConfigError  # noqa: E402
 from wheesht.spec.document import check_json  # noqa: E402
-from wheesht.spec.model_spec import DeepFilter  # noqa: E402
+from wheesht.spec.heads import DeepFilter
 from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
 from wheesht.training.update import learning_rate  # noqa: E402
 
@@ -39,7 +39,7 @@ from wheesht.training.update import learning_rate  # noqa: E402
         ("[model]\nname = 'a'\n[optim]\nfinal_learning_rate = -1", "final_learning_rate: got -1"),
         ("[model]\nname = 'a'\n[optim]\nwarm_up = -5", "optim.warm_up: got -5"),
         ("[model]\nname = 'a'\n[mixing]\nlevel_dbfs = [0, -1]", "mixing.level_dbfs: .* 0 dB or"),
-        ("[model]\nname = 'a'\nhidden_size = 0", "model.hidden_size: got 0, needs 1 to 4096"),
+        ("[model]\nname = 'a'\nhidden_size = -1", "model.hidden_size: got -1, needs 1 to 4096"),
         ("[model]\nname = 'a'\nwin_length = 400", "model.win_length: got 400, needs one of"),
         ("[model]\nname = 'a'\nhead = 'x'", "model.head: got 'x', needs one of magnitude, deep"),
         ("[model]\nname = 'a'\nfilter_bins = 0", "model.filter_bins: got 0, needs 1 to 160"),

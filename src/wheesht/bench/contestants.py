@@ -14,7 +14,7 @@ from wheesht.bench.rivals.base import Denoiser, Network
 from wheesht.bench.signals import SAMPLE_RATE, hops_of
 from wheesht.engine import _ext
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU
+from wheesht.spec.layers import GRU
 
 WHOLE_FILES = 3  # calls per run of a denoiser that takes a whole signal only
 SHOWN_HASH = 12  # hexadecimal digits of a bundle's SHA-256, as in a study's scores

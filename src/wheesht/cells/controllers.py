@@ -57,17 +57,22 @@ class TopA(nn.Module):
         self._update_percent = value if isinstance(value, Tensor) else float(value)
 
     def selected(self, batch: int, hidden_size: int) -> Tensor:
-        """Return A for every row of a batch, (B,) int32, of H units."""
+        """Return A for every row of a batch, (B,) int32, of H units.
+
+        A batch that is a multiple of the P given has so many rows in a row of each: the positions
+        or frames of a clip.
+        """
         percent = self._update_percent
         if isinstance(percent, float):
             return torch.full((batch,), selected_units(percent, hidden_size), dtype=torch.int32)
-        if percent.shape != (batch,):
+        if percent.numel() == 0 or batch % percent.numel():
             raise ParameterError(
                 f"update_percent: got shape {tuple(percent.shape)}, needs one number or "
                 f"({batch},), one for each row of the batch"
             )
         counts = [selected_units(p, hidden_size) for p in percent.tolist()]
-        return torch.tensor(counts, dtype=torch.int32)
+        each = torch.tensor(counts, dtype=torch.int32)
+        return each.repeat_interleave(batch // percent.numel())
 
     @torch.no_grad()
     def forward(self, scores: Tensor) -> Tensor:

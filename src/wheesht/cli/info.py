@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from wheesht.spec.bundle import DEFAULT_MODEL, Bundle, read_bundle, shipped_models
-from wheesht.spec.model_spec import GRU, Layer
+from wheesht.spec.layers import GRU, Layer
 
 LINE_LENGTH = 80
 PROVENANCE_LABELS = {"audio_hours_seen": "hours", "training_data": "data"}

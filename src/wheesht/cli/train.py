@@ -49,8 +49,10 @@ def command(
     from wheesht.data.bank import cache_folder
     from wheesht.training.config import read_recipe
     from wheesht.training.loop import Trainer
+    from wheesht.training.memory import keep_freed_memory
     from wheesht.training.parallel import joined_ranks
 
+    keep_freed_memory()
     if threads:
         torch.set_num_threads(threads)
     settings = read_recipe(recipe)

@@ -5,7 +5,8 @@ import numpy as np
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.engine import _ext
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU, DeepFilter, Linear
+from wheesht.spec.heads import DeepFilter
+from wheesht.spec.layers import GRU, Linear
 
 
 def pack(bundle: Bundle) -> _ext.Model:

@@ -11,10 +11,11 @@ from wheesht.losses.intelligibility import intelligibility
 from wheesht.losses.perceptual import perceptual
 from wheesht.losses.si_sdr import si_sdr
 from wheesht.losses.signal import Signal
-from wheesht.losses.spectral import compressed_spectral, magnitude, multi_resolution
+from wheesht.losses.spectral import compressed_spectral, magnitude, multi_resolution, spectrum
 
 LOSSES: dict[str, Callable[[Signal, Signal], Tensor]] = {
     "magnitude": magnitude,
+    "spectrum": spectrum,
     "compressed_spectral": compressed_spectral,
     "multi_resolution": multi_resolution,
     "si_sdr": si_sdr,
@@ -32,6 +33,7 @@ __all__ = [
     "multi_resolution",
     "perceptual",
     "si_sdr",
+    "spectrum",
 ]
 
 

@@ -25,6 +25,17 @@ def magnitude(enhanced: Signal, clean: Signal) -> Tensor:
     return (enhanced.spectrum.abs() - clean.spectrum.abs()).square().mean()
 
 
+def spectrum(enhanced: Signal, clean: Signal) -> Tensor:
+    """Return the mean squared difference of real and imaginary parts.
+
+    Notes
+    -----
+    Equation L7 of docs/equations.md; with `magnitude`, one half each, the loss of the D-GRU paper
+    for its DPRNN host.
+    """
+    return torch.view_as_real(enhanced.spectrum - clean.spectrum).square().mean()
+
+
 def compressed_spectral(enhanced: Signal, clean: Signal) -> Tensor:
     """Return the power-law compressed spectral loss, complex and magnitude terms mixed.
 

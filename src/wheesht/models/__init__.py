@@ -1,8 +1,10 @@
 """Host networks: each module here returns a `ModelSpec`; `network` runs any spec in torch."""
 
+from wheesht.models.dprnn_host import dprnn_host_spec
 from wheesht.models.gru_host import gru_host_spec
+from wheesht.models.mpt_host import mpt_host_spec
 from wheesht.models.network import Network
 
-HOSTS = {"gru": gru_host_spec}
+HOSTS = ("gru", "mpt", "dprnn")
 
-__all__ = ["HOSTS", "Network", "gru_host_spec"]
+__all__ = ["HOSTS", "Network", "dprnn_host_spec", "gru_host_spec", "mpt_host_spec"]

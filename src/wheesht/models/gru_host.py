@@ -2,19 +2,12 @@
 
 from typing import Literal
 
-from wheesht.spec.model_spec import (
-    GRU,
-    AnyMask,
-    DeepFilter,
-    Features,
-    FrontEnd,
-    Linear,
-    Mask,
-    ModelSpec,
-    UpdatePercent,
-)
+from wheesht.spec.front_end import FrontEnd, LogPower
+from wheesht.spec.heads import DeepFilter, Head, Mask
+from wheesht.spec.layers import GRU, Linear
+from wheesht.spec.model_spec import ModelSpec, UpdatePercent
 
-Head = Literal["magnitude", "deep_filter"]
+HeadKind = Literal["magnitude", "deep_filter"]
 
 FIRST_BIN = 1  # all bins but DC: only so the published counts fit
 FILTER_BINS = 96  # to 4.8 kHz at a window of 320, 3 kHz at 512; as many as DeepFilterNet's
@@ -28,7 +21,7 @@ def gru_host_spec(
     update_percent: float = 50.0,
     *,
     win_length: int = 320,
-    head: Head = "magnitude",
+    head: HeadKind = "magnitude",
     filter_bins: int = FILTER_BINS,
     filter_order: int = FILTER_ORDER,
 ) -> ModelSpec:
@@ -65,7 +58,7 @@ def gru_host_spec(
     input compression (log power, normalised per bin) are not given there.
     """
     n_bins = win_length // 2
-    mask: AnyMask = Mask(FIRST_BIN, n_bins)
+    mask: Head = Mask(FIRST_BIN, n_bins)
     if head == "deep_filter":
         mask = DeepFilter(FIRST_BIN, n_bins, filter_bins, filter_order)
     return ModelSpec(
@@ -73,12 +66,12 @@ def gru_host_spec(
         host="gru",
         sample_rate=16000,
         front_end=FrontEnd(win_length, hop_length=n_bins, n_fft=win_length),
-        features=Features(FIRST_BIN, n_bins, floor=POWER_FLOOR),
+        features=LogPower(FIRST_BIN, n_bins, floor=POWER_FLOOR),
         layers=(
             Linear("fc_in", n_bins, hidden_size, activation="prelu"),
             GRU("gru1", hidden_size, hidden_size, gate="top_a"),
             GRU("gru2", hidden_size, hidden_size, gate="top_a"),
-            Linear("fc_out", hidden_size, mask.output_size, mask.activation),
+            Linear("fc_out", hidden_size, mask.input_shape.channels, mask.activation),
         ),
         mask=mask,
         update_percent=UpdatePercent(default=update_percent, min=1.0, max=100.0),

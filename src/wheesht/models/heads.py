@@ -1,32 +1,121 @@
-"""From the last layer's output to the enhanced spectrum: gains, and a filter over frames."""
+"""From the last layer's output to the enhanced spectrum: gains, filters, or a mapping."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from wheesht.spec.model_spec import MAX_COEFFICIENT, AnyMask, DeepFilter
+from wheesht.cells.base import State
+from wheesht.spec.front_end import ROOT_FLOOR, Features, ScaledSpectrum
+from wheesht.spec.heads import MAX_COEFFICIENT, DeepFilter, Head, MagnitudeFilter, Mapping, Mask
 
 
-def start_without_filter(weight: Tensor, bias: Tensor, mask: AnyMask) -> None:
-    """Zero a fresh last layer's rows of filter coefficients, so that training starts as a mask.
+def start_without_filter(weight: Tensor, bias: Tensor, head: Head) -> None:
+    """Let a fresh last layer's filter do nothing, so that training starts as a mask.
 
     Parameters
     ----------
     weight, bias : Tensor, shapes (O, I) and (O,)
         Of the last layer; changed in place.
-    mask : Mask or DeepFilter
-        A `Mask` has no such rows.
+    head : Head
+        Without a filter, nothing changes.
     """
     with torch.no_grad():
-        weight[mask.n_bins :] = 0.0
-        bias[mask.n_bins :] = 0.0
+        if isinstance(head, DeepFilter):
+            weight[head.n_bins :] = 0.0
+            bias[head.n_bins :] = 0.0
+        elif isinstance(head, MagnitudeFilter):
+            weight[1:] = 0.0
+            bias[1:] = 0.0
+            bias[1 + head.width // 2] = 1.0  # this frame, this bin
 
 
-def spread_gains(output: Tensor, mask: AnyMask, n_bins: int) -> Tensor:
+def enhanced_spectrum(
+    output: Tensor, head: Head, spectrum: Tensor, level: Tensor, features: Features, past: State
+) -> tuple[Tensor, State]:
+    """Make the enhanced spectrum.
+
+    Parameters
+    ----------
+    output : Tensor, shape (B, T, K, C)
+        Of the last layer, ``head.input_shape``.
+    head : Head
+    spectrum : Tensor, complex, shape (B, T, F)
+        Noisy.
+    level : Tensor, shape (B, T, 1)
+        Of a `ScaledSpectrum`, for a `Mapping`.
+    features : Features
+    past : dict
+        From an earlier call, to go on where it ended; empty at the start.
+
+    Returns
+    -------
+    enhanced : Tensor, complex, shape (B, T, F)
+    past : dict
+
+    Notes
+    -----
+    Equations M1, M3 and M5 to M7 of docs/equations.md.
+    """
+    if isinstance(head, Mapping):
+        return _mapped(output, head, spectrum, level, features), {}
+    if isinstance(head, MagnitudeFilter):
+        return _filtered_magnitudes(output, head, spectrum, past)
+    values = output[:, :, 0]
+    enhanced = spread_gains(values, head, spectrum.shape[-1]) * spectrum
+    if not isinstance(head, DeepFilter):
+        return enhanced, {}
+    frames = past.get("frames")
+    return enhanced + apply_filter(values, head, spectrum, frames), {
+        "frames": past_frames(spectrum, head, frames)
+    }
+
+
+def _mapped(
+    output: Tensor, head: Mapping, spectrum: Tensor, level: Tensor, features: Features
+) -> Tensor:
+    values = output.clamp(-MAX_COEFFICIENT, MAX_COEFFICIENT)
+    if isinstance(features, ScaledSpectrum) and features.compression == "root":
+        values = values * (values.square().sum(-1, keepdim=True) + ROOT_FLOOR).sqrt()
+    mapped = level * torch.view_as_complex(values.contiguous())
+    return _among_all(mapped, head, spectrum.shape[-1])
+
+
+def _filtered_magnitudes(
+    output: Tensor, head: MagnitudeFilter, spectrum: Tensor, past: State
+) -> tuple[Tensor, State]:
+    bins = spectrum[..., head.first_bin : head.first_bin + head.n_bins]
+    size = bins.abs()
+    gained = torch.sigmoid(output[..., 0]) * size  # (B, T, F)
+    before = past.get("frames")
+    if before is None:
+        before = gained.new_zeros(gained.shape[0], head.order - 1, head.n_bins)
+    frames = torch.cat([before, gained], dim=1)
+    side = head.width // 2
+    padded = functional.pad(frames, (side, side))
+    taps = output[..., 1:].clamp(-MAX_COEFFICIENT, MAX_COEFFICIENT)
+    total = torch.zeros_like(gained)
+    n_frames = gained.shape[1]
+    for i in range(head.order):
+        at = head.order - 1 - i
+        for k in range(head.width):
+            seen = padded[:, at : at + n_frames, k : k + head.n_bins]
+            total = total + taps[..., i * head.width + k] * seen
+    direction = torch.where(size > 0, bins / size.clamp_min(1e-30), 0.0)
+    enhanced = _among_all(total.abs() * direction, head, spectrum.shape[-1])
+    return enhanced, {"frames": frames[:, frames.shape[1] - (head.order - 1) :]}
+
+
+def _among_all(bins: Tensor, head: MagnitudeFilter | Mapping, n_bins: int) -> Tensor:
+    """Return the spectrum with silence in the bins that the head does not cover."""
+    return functional.pad(bins, (head.first_bin, n_bins - head.first_bin - head.n_bins))
+
+
+def spread_gains(output: Tensor, mask: Mask | DeepFilter, n_bins: int) -> Tensor:
     """Return one gain per bin of the spectrum; bins outside the mask take the nearest one's.
 
     Parameters
     ----------
-    output : Tensor, shape (..., mask.output_size)
+    output : Tensor, shape (..., C)
         Of the last layer.
     mask : Mask or DeepFilter
     n_bins : int
@@ -56,7 +145,7 @@ def apply_filter(
 
     Parameters
     ----------
-    output : Tensor, shape (B, T, head.output_size)
+    output : Tensor, shape (B, T, C)
         Of the last layer.
     head : DeepFilter
     spectrum : Tensor, complex, shape (B, T, F)

@@ -1,71 +1,23 @@
 """Any `ModelSpec` as a trainable torch network; its tensors carry the bundle's names."""
 
-from typing import cast
-
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wheesht.cells.base import State
-from wheesht.cells.controllers import Everyone, Threshold, TopA
-from wheesht.cells.dgru import DGRU
+from wheesht.cells.controllers import TopA
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError
-from wheesht.models.heads import apply_filter, past_frames, spread_gains, start_without_filter
+from wheesht.models.features import make_features
+from wheesht.models.heads import enhanced_spectrum, start_without_filter
+from wheesht.models.layers import Dense, make_layer, scan
 from wheesht.models.spectrum import analyse, synthesise
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU, DeepFilter, Linear, ModelSpec
+from wheesht.spec.layers import GRU, Residual
+from wheesht.spec.model_spec import ModelSpec
 
-PAST = "past.spectrum"  # of the state that a deep filter carries; no layer's name has a dot
-ACTIVATIONS = {
-    "none": nn.Identity,
-    "relu": nn.ReLU,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-}
-
-
-class Dense(nn.Module):
-    """Fully connected layer with its activation; parameters ``weight``, ``bias``, ``slope``."""
-
-    def __init__(self, spec: Linear) -> None:
-        super().__init__()
-        inner = nn.Linear(spec.input_size, spec.output_size)
-        self.weight, self.bias = inner.weight, inner.bias
-        self.slope: nn.Parameter | None = None
-        self.activation: nn.Module = nn.Identity()
-        if spec.activation == "prelu":
-            self.slope = nn.Parameter(torch.full((1,), 0.25))
-        else:
-            self.activation = ACTIVATIONS[spec.activation]()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (..., I) to (..., O)."""
-        y = functional.linear(x, self.weight, self.bias)
-        return self.activation(y) if self.slope is None else functional.prelu(y, self.slope)
-
-
-def _controller(spec: GRU, update_percent: float) -> TopA | Threshold | Everyone:
-    if spec.gate == "top_a":
-        return TopA(update_percent)
-    return Threshold(spec.hidden_size) if spec.gate == "threshold" else Everyone()
-
-
-class FeatureScale(nn.Module):
-    """Mean and scale per bin of the log-power features; measured on data, not trained."""
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, n_bins: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(n_bins))
-        self.register_buffer("scale", torch.ones(n_bins))
-
-    def forward(self, log_power: Tensor) -> Tensor:
-        """Normalise (..., K)."""
-        return (log_power - self.mean) * self.scale
+# Of the states that features and heads carry; no layer's name has a dot.
+LEVEL, PAST = "features.level", "mask.past"
 
 
 class Network(nn.Module):
@@ -74,7 +26,8 @@ class Network(nn.Module):
     Parameters
     ----------
     spec : ModelSpec
-        Every recurrent layer becomes a `DGRU` with the controller that its gate names.
+        Every GRU becomes a `DGRU` with the controller that its gate names, or one for each of two
+        directions.
     """
 
     window: Tensor
@@ -82,16 +35,13 @@ class Network(nn.Module):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.features = FeatureScale(spec.features.n_bins)
+        self.features = make_features(spec.features)
         for layer in spec.layers:
-            if isinstance(layer, Linear):
-                module: nn.Module = Dense(layer)
-            else:
-                controller = _controller(layer, spec.update_percent.default)
-                module = DGRU(layer.input_size, layer.hidden_size, controller)
-            self.add_module(layer.name, module)
-            if layer is spec.layers[-1] and isinstance(module, Dense):
-                start_without_filter(module.weight, module.bias, spec.mask)
+            self.add_module(layer.name, make_layer(layer, spec.update_percent.default))
+        last = self.get_submodule(spec.layers[-1].name)
+        if isinstance(last, Dense):
+            start_without_filter(last.weight, last.bias, spec.mask)
+        self._sources = {la.source for la in spec.layers if isinstance(la, Residual)}
         window = torch.from_numpy(sqrt_hann(spec.front_end.win_length))
         self.register_buffer("window", window.to(torch.get_default_dtype()), persistent=False)
 
@@ -117,31 +67,6 @@ class Network(nn.Module):
             if isinstance(module, TopA):
                 module.update_percent = update_percent
 
-    def log_power(self, spectrum: Tensor) -> Tensor:
-        """Return the features before normalisation, (..., T, F) complex to (..., T, K)."""
-        part = self.spec.features
-        bins = spectrum[..., part.first_bin : part.first_bin + part.n_bins]
-        return torch.log(bins.real.square() + bins.imag.square() + part.floor)
-
-    def mask(
-        self, spectrum: Tensor, states: dict[str, State] | None = None
-    ) -> tuple[Tensor, dict[str, State]]:
-        """Estimate the mask of a noisy spectrum; of a deep filter, the gains alone.
-
-        Parameters
-        ----------
-        spectrum : Tensor, complex, shape (B, T, F)
-        states : dict by name, optional
-            From an earlier call of this or `enhance_spectrum`, to go on where it ended.
-
-        Returns
-        -------
-        mask : Tensor, shape (B, T, F), 0 to 1
-        states : dict by name
-        """
-        output, after = self._run_layers(spectrum, states or {})
-        return spread_gains(output, self.spec.mask, spectrum.shape[-1]), after
-
     def enhance_spectrum(
         self, spectrum: Tensor, states: dict[str, State] | None = None
     ) -> tuple[Tensor, dict[str, State]]:
@@ -151,38 +76,33 @@ class Network(nn.Module):
         ----------
         spectrum : Tensor, complex, shape (B, T, F)
         states : dict by name, optional
-            From an earlier call of this or `mask`, to go on where it ended.
+            From an earlier call, to go on where it ended.
 
         Returns
         -------
         enhanced : Tensor, complex, shape (B, T, F)
         states : dict by name
-            Of every recurrent layer, and of a deep filter the past frames.
+            Of every recurrent layer, and what features and head remember.
         """
-        before, head = states or {}, self.spec.mask
-        output, after = self._run_layers(spectrum, before)
-        enhanced = spread_gains(output, head, spectrum.shape[-1]) * spectrum
-        if isinstance(head, DeepFilter):
-            past = before[PAST]["frames"] if PAST in before else None
-            enhanced = enhanced + apply_filter(output, head, spectrum, past)
-        return enhanced, after
-
-    def _run_layers(
-        self, spectrum: Tensor, states: dict[str, State]
-    ) -> tuple[Tensor, dict[str, State]]:
-        """Return what the last layer gives for (B, T, F), (B, T, O), and the states after it."""
-        x = self.features(self.log_power(spectrum))
-        after: dict[str, State] = {}
+        before = states or {}
+        x, level, seen = self.features(spectrum, before.get(LEVEL))
+        after: dict[str, State] = {LEVEL: seen}
+        sources: dict[str, Tensor] = {}
         for layer in self.spec.layers:
             module = self.get_submodule(layer.name)
             if isinstance(layer, GRU):
-                x, after[layer.name] = cast(DGRU, module)(x, states.get(layer.name))
+                x, after[layer.name] = scan(module, layer, x, before.get(layer.name))
             else:
                 x = module(x)
-        if isinstance(self.spec.mask, DeepFilter):
-            past = states[PAST]["frames"] if PAST in states else None
-            after[PAST] = {"frames": past_frames(spectrum, self.spec.mask, past)}
-        return x.to(spectrum.real.dtype), after  # autocast ends here: what follows is no product
+            if isinstance(layer, Residual):
+                x = x + sources[layer.source]
+            if layer.name in self._sources:
+                sources[layer.name] = x
+        output = x.to(spectrum.real.dtype)  # autocast ends here: what follows is no product
+        enhanced, after[PAST] = enhanced_spectrum(
+            output, self.spec.mask, spectrum, level, self.spec.features, before.get(PAST, {})
+        )
+        return enhanced, after
 
     def forward(self, noisy: Tensor) -> Tensor:
         """Return the enhanced spectrum (B, T, F) of waveforms (B, N)."""

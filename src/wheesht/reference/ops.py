@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wheesht.spec.model_spec import MAX_COEFFICIENT, MAX_SAMPLE, AnyMask, DeepFilter
+from wheesht.spec.front_end import LEVEL_SHARE, MAX_SAMPLE, ROOT_FLOOR
+from wheesht.spec.heads import MAX_COEFFICIENT, DeepFilter, MagnitudeFilter, Mask
+from wheesht.spec.layers import NORM_EPSILON
 
 
 def sanitise(samples: np.ndarray) -> np.ndarray:
@@ -178,12 +180,12 @@ def gru_update(
     return new
 
 
-def split_head(output: np.ndarray, mask: AnyMask) -> tuple[np.ndarray, np.ndarray]:
+def split_head(output: np.ndarray, mask: Mask | DeepFilter) -> tuple[np.ndarray, np.ndarray]:
     """Turn the last layer's output into gains and filter coefficients (M1, M5).
 
     Parameters
     ----------
-    output : ndarray, shape (mask.output_size,)
+    output : ndarray, shape (C,)
         Of the last layer, its activation applied.
     mask : Mask or DeepFilter
         What the output stands for.
@@ -211,3 +213,102 @@ def spread_mask(mask: np.ndarray, first_bin: int, n_bins: int) -> np.ndarray:
     """
     nearest = np.clip(np.arange(n_bins) - first_bin, 0, len(mask) - 1)
     return mask[nearest]
+
+
+def conv(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Return the convolution of positions (K, I) with weights (O, B, I): (K, O) (A3)."""
+    count, size = len(x), weight.shape[1]
+    rows = []
+    for k in range(count):
+        y = bias.copy()
+        for b in range(size):
+            seen = k + b - size // 2
+            if 0 <= seen < count:
+                y = y + times(weight[:, b], x[seen])
+        rows.append(y)
+    return np.array(rows)
+
+
+def layer_norm(x: np.ndarray) -> np.ndarray:
+    """Give the channels of each position of (K, C) mean 0 and variance 1 (A4)."""
+    centred = x - x.mean(axis=1, keepdims=True)
+    return centred / np.sqrt(np.mean(centred**2, axis=1, keepdims=True) + NORM_EPSILON)
+
+
+def band_analysis(x: np.ndarray, weight: np.ndarray, bounds: tuple[int, ...]) -> np.ndarray:
+    """Map the bins (F,) of every band to its channels: (bands, O) (A5)."""
+    rows, start = [], 0
+    for low, high in zip(bounds, bounds[2:], strict=False):
+        stop = start + high - low
+        rows.append(times(weight[:, start:stop], x[low:high]))
+        start = stop
+    return np.array(rows)
+
+
+def band_synthesis(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, bounds: tuple[int, ...]
+) -> np.ndarray:
+    """Give channels of bands (bands, I) back to the bins: (F, D) (A6)."""
+    bins = np.zeros((bounds[-1], weight.shape[1]))
+    start = 0
+    for i, (low, high) in enumerate(zip(bounds, bounds[2:], strict=False)):
+        for f in range(low, high):
+            bins[f] += times(weight[start + f - low], x[i]) + bias[start + f - low]
+        start += high - low
+    bins[bounds[1] : bounds[-2]] /= 2.0
+    return np.tanh(bins)
+
+
+@dataclass
+class Level:
+    """The running power of a scaled spectrum; as here at the start of a signal."""
+
+    mean: float = 0.0
+    hops: int = 0
+
+
+def follow_level(level: Level, bins: np.ndarray, floor: float) -> float:
+    """Return the level of this hop and remember its power (F3)."""
+    level.hops += 1
+    share = max(1.0 / level.hops, LEVEL_SHARE)
+    level.mean += share * (float(np.mean(np.abs(bins) ** 2)) - level.mean)
+    return float(np.sqrt(level.mean + floor))
+
+
+def root_compressed(u: np.ndarray) -> np.ndarray:
+    """Replace magnitudes by their roots: (K, 2) of real and imaginary parts (F5)."""
+    return u * (np.sum(u**2, axis=1, keepdims=True) + ROOT_FLOOR) ** -0.25
+
+
+def root_expanded(v: np.ndarray) -> np.ndarray:
+    """Replace magnitudes by their squares, (K, 2): the way back of `root_compressed` (M7)."""
+    return v * np.sqrt(np.sum(v**2, axis=1, keepdims=True) + ROOT_FLOOR)
+
+
+def filtered_magnitudes(
+    output: np.ndarray, frames: list[np.ndarray], head: MagnitudeFilter
+) -> np.ndarray:
+    """Filter gained magnitudes over frames and bins (M6).
+
+    Parameters
+    ----------
+    output : ndarray, shape (n_bins, 1 + order * width)
+        Of the last layer.
+    frames : list of ndarray, shape (n_bins,)
+        Gained magnitudes of this frame and those before, this one first.
+    head : MagnitudeFilter
+
+    Returns
+    -------
+    ndarray, shape (n_bins,), 0 or more
+    """
+    taps = np.clip(output[:, 1:], -MAX_COEFFICIENT, MAX_COEFFICIENT)
+    taps = taps.reshape(-1, head.order, head.width)
+    total = np.zeros(head.n_bins)
+    for f in range(head.n_bins):
+        for i, frame in enumerate(frames):
+            for k in range(head.width):
+                seen = f + k - head.width // 2
+                if 0 <= seen < head.n_bins:
+                    total[f] += taps[f, i, k] * frame[seen]
+    return np.abs(total)

@@ -9,8 +9,11 @@ from wheesht.dsp.features import log_power, normalise
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError, ShapeError
 from wheesht.reference import ops
+from wheesht.reference.layers import Layers
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import DIALS, GRU, DeepFilter, Linear, selected_units
+from wheesht.spec.front_end import ROOT_FLOOR, LogPower, ScaledSpectrum
+from wheesht.spec.heads import MAX_COEFFICIENT, DeepFilter, MagnitudeFilter, Mapping, Mask
+from wheesht.spec.model_spec import DIALS
 
 
 class ReferenceStream:
@@ -83,14 +86,14 @@ class ReferenceStream:
     def reset(self) -> None:
         """Return to silence: states, overlaps, records and counters to zero."""
         hop = self.spec.front_end.hop_length
-        self._states = {la.name: np.zeros(la.hidden_size) for la in self.spec.recurrent_layers}
+        self._layers = Layers(self.spec, self._tensors)
+        self._level = ops.Level()
         self._last_hop = np.zeros(hop)
         self._overlap = np.zeros(hop)
-        self._past: list[np.ndarray] = []  # noisy spectra of earlier frames, the last one first
+        self._past: list[np.ndarray] = []  # what a filter sees of earlier frames, the last first
         self._update_masks: list[np.ndarray] = []
         self._masks: list[np.ndarray] = []
         self._coefficients: list[np.ndarray] = []
-        self._executed_macs = [0] * len(self.spec.layers)
         self._dial_state = ops.DialState()
         self._earlier: np.ndarray | None = None  # features of the last hop
         self._hop_percents: list[float] = []
@@ -98,11 +101,12 @@ class ReferenceStream:
     def clone(self) -> Self:
         """Return an independent stream in the same state, records included."""
         twin = copy.copy(self)
-        twin._states = dict(self._states)  # arrays are replaced, never written to
+        twin._layers = Layers(self.spec, self._tensors)
+        twin._layers.copy_from(self._layers)
+        twin._level = copy.copy(self._level)
         twin._update_masks = list(self._update_masks)
         twin._masks = list(self._masks)
         twin._coefficients = list(self._coefficients)
-        twin._executed_macs = list(self._executed_macs)
         twin._dial_state = copy.copy(self._dial_state)
         twin._hop_percents = list(self._hop_percents)
         return twin
@@ -114,12 +118,15 @@ class ReferenceStream:
 
     @property
     def hidden(self) -> np.ndarray:
-        """Hidden states, (sum of H,), layers in order."""
-        return np.concatenate([np.zeros(0), *self._states.values()])
+        """Hidden states, (sum of units,), layers in order, each position by position."""
+        return np.concatenate([np.zeros(0), *(h.ravel() for h in self._layers.states)])
 
     @property
     def masks(self) -> np.ndarray:
-        """Mask of the model per hop since the last reset, (hops, mask bins), `min_gain` applied."""
+        """Mask of the model per hop since the last reset, (hops, mask bins), `min_gain` applied.
+
+        Of heads that are no mask, the share of the input's magnitude that is left (M8).
+        """
         return np.reshape(self._masks, (self.hops, self.spec.mask.n_bins))
 
     @property
@@ -135,7 +142,7 @@ class ReferenceStream:
 
     @property
     def update_masks(self) -> np.ndarray:
-        """Which units were updated per hop since the last reset, (hops, sum of H), bool."""
+        """Which units were updated per hop since the last reset, (hops, sum of units), bool."""
         return np.reshape(np.array(self._update_masks, dtype=bool), (self.hops, self._n_units))
 
     @property
@@ -146,13 +153,13 @@ class ReferenceStream:
     @property
     def executed_macs(self) -> list[int]:
         """MACs carried out per layer since the last reset: elements of the rows multiplied."""
-        return list(self._executed_macs)
+        return list(self._layers.executed_macs)
 
     @property
     def updated_units(self) -> list[int]:
         """Units updated per recurrent layer since the last reset."""
         counts = self.update_masks.sum(axis=0)
-        edges = np.cumsum([layer.hidden_size for layer in self.spec.recurrent_layers])
+        edges = np.cumsum(self.spec.unit_counts)
         return [int(part.sum()) for part in np.split(counts, edges)[:-1]]
 
     def process(self, x: np.ndarray, update_masks: np.ndarray | None = None) -> np.ndarray:
@@ -162,7 +169,7 @@ class ReferenceStream:
         ----------
         x : ndarray, shape (n * hop,)
             Linear amplitude at 16 kHz; anything non-finite counts as 0.
-        update_masks : ndarray, shape (n, sum of H), optional
+        update_masks : ndarray, shape (n, sum of units), optional
             Units to update instead of those that the gates would choose.
 
         Returns
@@ -195,54 +202,36 @@ class ReferenceStream:
 
     @property
     def _n_units(self) -> int:
-        return sum(layer.hidden_size for layer in self.spec.recurrent_layers)
+        return sum(self.spec.unit_counts)
 
     def _hop(self, x: np.ndarray, given: np.ndarray | None) -> np.ndarray:
         """One pass through equations S0 to S3 with the model between S2 and S3."""
-        hop, n_bins = self.spec.front_end.hop_length, self.spec.front_end.n_bins
+        hop = self.spec.front_end.hop_length
         this_hop = ops.sanitise(x)
         spectrum = np.fft.rfft(np.concatenate([self._last_hop, this_hop]) * self._window)
-        gains, coefficients = ops.split_head(self._model(spectrum, given), self.spec.mask)
-        mask = np.maximum(gains, self.min_gain)
-        enhanced = spectrum * ops.spread_mask(mask, self.spec.mask.first_bin, n_bins)
-        coefficients = coefficients * (1.0 - self.min_gain)
-        self._add_filtered(enhanced, spectrum, coefficients)
+        features, level = self._features(spectrum)
+        own = None if given is None else given.astype(bool)
+        output, update_mask = self._layers.run(features, self._hop_percents[-1], own)
+        self._update_masks.append(update_mask)
+        enhanced = self._head(output, spectrum, level)
         frame = np.fft.irfft(enhanced, n=2 * hop) * self._window
         finished = self._overlap + frame[:hop]
         self._last_hop, self._overlap = this_hop, frame[hop:]
-        self._masks.append(mask)
-        self._coefficients.append(coefficients)
         return finished
 
-    def _add_filtered(
-        self, enhanced: np.ndarray, spectrum: np.ndarray, coefficients: np.ndarray
-    ) -> None:
-        """Add what the deep filter makes of this and the last spectra to `enhanced` (M5)."""
-        if not isinstance(self.spec.mask, DeepFilter):
-            return
-        first, count = self.spec.mask.first_bin, self.spec.mask.filter_bins
-        self._past = [spectrum, *self._past][: self.spec.mask.order]
-        for c, past in zip(coefficients, self._past, strict=False):  # fewer at the start
-            enhanced[first : first + count] += c * past[first : first + count]
-        self._executed_macs[-1] += 4 * coefficients.size  # real ones of the complex products
-
-    def _model(self, spectrum: np.ndarray, given: np.ndarray | None) -> np.ndarray:
-        """From a spectrum to the mask: features, then every layer in order."""
-        bins = self.spec.features
-        seen = log_power(spectrum[bins.first_bin : bins.first_bin + bins.n_bins], bins.floor)
-        x = normalise(seen, self._tensors["features.mean"], self._tensors["features.scale"])
-        self._hop_percents.append(self._turn_dial(x))
-        chosen, start = [np.zeros(0, dtype=bool)], 0
-        for i, layer in enumerate(self.spec.layers):
-            if isinstance(layer, Linear):
-                x = self._linear(i, layer, x)
-                continue
-            own = None if given is None else given[start : start + layer.hidden_size].astype(bool)
-            x, update_mask = self._gru(i, layer, x, own)
-            chosen.append(update_mask)
-            start += layer.hidden_size
-        self._update_masks.append(np.concatenate(chosen))
-        return x
+    def _features(self, spectrum: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return what the first layer sees, (positions, channels), and F3's level; turn the dial."""
+        part = self.spec.features
+        bins = spectrum[part.first_bin : part.first_bin + part.n_bins]
+        if isinstance(part, LogPower):
+            seen = log_power(bins, part.floor)
+            x = normalise(seen, self._tensors["features.mean"], self._tensors["features.scale"])
+            self._hop_percents.append(self._turn_dial(x))
+            return x[np.newaxis], 1.0
+        level = ops.follow_level(self._level, bins, part.floor)
+        u = np.stack([bins.real, bins.imag], axis=1) / level
+        self._hop_percents.append(self._turn_dial(np.log(np.sum(u**2, axis=1) + ROOT_FLOOR)))
+        return ops.root_compressed(u) if part.compression == "root" else u, level
 
     def _turn_dial(self, x: np.ndarray) -> float:
         """P of this hop from its features (G7 to G9)."""
@@ -256,30 +245,54 @@ class ReferenceStream:
             self._dial_state, float(statistic), self.update_percent, limits.min, limits.max
         )
 
-    def _linear(self, i: int, layer: Linear, x: np.ndarray) -> np.ndarray:
-        weight, bias = (self._tensors[f"{layer.name}.{t}"] for t in ("weight", "bias"))
-        slope = self._tensors.get(f"{layer.name}.slope", np.ones(1))[0]
-        self._executed_macs[i] += weight.size
-        return ops.activate(ops.times(weight, x) + bias, layer.activation, slope)
+    def _head(self, output: np.ndarray, spectrum: np.ndarray, level: float) -> np.ndarray:
+        """From the last layer's output to the enhanced spectrum (M1 to M8)."""
+        head = self.spec.mask
+        if isinstance(head, Mask | DeepFilter):
+            return self._gained(head, output[0], spectrum)
+        bins = spectrum[head.first_bin : head.first_bin + head.n_bins]
+        if isinstance(head, Mapping):
+            made = self._mapped(output, level)
+        else:
+            made = self._filtered(head, output, bins)
+        size, made_size = np.abs(bins), np.abs(made)
+        ratio = np.divide(made_size, size, out=np.ones(head.n_bins), where=size > 0)
+        self._masks.append(self.min_gain + (1.0 - self.min_gain) * np.minimum(1.0, ratio))
+        self._coefficients.append(np.zeros((0, 0), complex))
+        enhanced = self.min_gain * spectrum
+        enhanced[head.first_bin : head.first_bin + head.n_bins] += (1.0 - self.min_gain) * made
+        return enhanced
 
-    def _gru(
-        self, i: int, layer: GRU, x: np.ndarray, given: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        names = ("w_x", "w_h", "b_x", "b_h")
-        weights = ops.GRUWeights(*(self._tensors[f"{layer.name}.{t}"] for t in names))
-        h = self._states[layer.name]
-        z_pre = ops.update_gate(x, h, weights)
-        update_mask = self._select(layer, z_pre) if given is None else given
-        self._states[layer.name] = ops.gru_update(x, h, weights, z_pre, update_mask)
-        rows = layer.hidden_size + 2 * int(update_mask.sum())  # all of z; r and c of the chosen
-        self._executed_macs[i] += rows * (layer.input_size + layer.hidden_size)
-        return self._states[layer.name], update_mask
+    def _gained(
+        self, head: Mask | DeepFilter, output: np.ndarray, spectrum: np.ndarray
+    ) -> np.ndarray:
+        gains, coefficients = ops.split_head(output, head)
+        mask = np.maximum(gains, self.min_gain)
+        enhanced = spectrum * ops.spread_mask(mask, head.first_bin, len(spectrum))
+        coefficients = coefficients * (1.0 - self.min_gain)
+        self._masks.append(mask)
+        self._coefficients.append(coefficients)
+        if isinstance(head, DeepFilter):
+            self._remember(spectrum, head.order)
+            part = slice(head.first_bin, head.first_bin + head.filter_bins)
+            for c, past in zip(coefficients, self._past, strict=False):  # fewer at the start
+                enhanced[part] += c * past[part]
+            self._layers.executed_macs[-1] += 4 * coefficients.size  # of the complex products
+        return enhanced
 
-    def _select(self, layer: GRU, z_pre: np.ndarray) -> np.ndarray:
-        if layer.gate == "top_a":
-            return ops.select_top_a(
-                z_pre, selected_units(self._hop_percents[-1], layer.hidden_size)
-            )
-        if layer.gate == "threshold":
-            return ops.select_above(z_pre, self._tensors[f"{layer.name}.threshold"])
-        return np.ones(layer.hidden_size, dtype=bool)
+    def _mapped(self, output: np.ndarray, level: float) -> np.ndarray:
+        values = np.clip(output, -MAX_COEFFICIENT, MAX_COEFFICIENT)
+        part = self.spec.features
+        if isinstance(part, ScaledSpectrum) and part.compression == "root":
+            values = ops.root_expanded(values)
+        return level * (values[:, 0] + 1j * values[:, 1])
+
+    def _filtered(self, head: MagnitudeFilter, output: np.ndarray, bins: np.ndarray) -> np.ndarray:
+        size = np.abs(bins)
+        self._remember(ops.sigmoid(output[:, 0]) * size, head.order)
+        self._layers.executed_macs[-1] += head.n_bins * head.order * head.width
+        direction = np.divide(bins, size, out=np.zeros_like(bins), where=size > 0)
+        return ops.filtered_magnitudes(output, self._past, head) * direction
+
+    def _remember(self, frame: np.ndarray, order: int) -> None:
+        self._past = [frame, *self._past][:order]

@@ -7,7 +7,6 @@ input, so that nothing behind this file has to.
 
 import hashlib
 import json
-import math
 import os
 from dataclasses import dataclass
 from importlib import resources
@@ -20,7 +19,8 @@ from safetensors.numpy import save
 
 from wheesht.errors import BundleError, SpecError
 from wheesht.spec.document import shown
-from wheesht.spec.model_spec import GRU, MAX_SAMPLE, Layer, ModelSpec
+from wheesht.spec.model_spec import ModelSpec
+from wheesht.spec.ranges import check_sums
 
 METADATA_KEY = "wheesht"
 SUFFIX = ".safetensors"
@@ -29,9 +29,6 @@ DEFAULT_MODEL = "default"  # the shipped bundle that is used when none is named
 # Largest |value| of a tensor. Trained weights stay below 100; far larger ones come from damage or
 # malice, and a name in an error message is worth more than a saturated model.
 MAX_TENSOR_VALUE = 1e4
-# Largest |sum| that any input may drive a layer to: float32 ends at 3.4e38, and the factor of 34
-# covers rounding. Beyond it Inf - Inf could give NaN.
-MAX_SUM = 1e37
 
 
 @dataclass(frozen=True)
@@ -177,7 +174,7 @@ def _check_tensors(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
         if tensors[name].shape != needed:
             raise SpecError(f"tensor {name}: got shape {tensors[name].shape}, needs {needed}")
         _check_values(name, tensors[name])
-    _check_sums(tensors, spec)
+    check_sums(tensors, spec)
 
 
 def _check_names(found: set[str], spec: ModelSpec) -> None:
@@ -197,36 +194,3 @@ def _check_values(name: str, array: np.ndarray) -> None:
         )
     if name.endswith(".threshold") and not np.all((array > 0) & (array < 1)):
         raise SpecError(f"tensor {name}: needs values between 0 and 1, exclusive")
-
-
-def _check_sums(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
-    """Refuse a model whose sums could overflow float32; |samples| are at most `MAX_SAMPLE`.
-
-    Behind the last layer nothing can: gains are at most 1, coefficients `MAX_COEFFICIENT`.
-    """
-    loudest = 2 * math.log(MAX_SAMPLE * spec.front_end.n_fft)  # bound on the log power
-    log_power = max(loudest, abs(math.log(spec.features.floor)))
-    mean, scale = (float(np.max(np.abs(tensors[f"features.{t}"]))) for t in ("mean", "scale"))
-    largest = (log_power + mean) * scale
-    for layer in spec.layers:
-        own = {t: tensors[f"{layer.name}.{t}"] for t in layer.tensor_shapes()}
-        total = _largest_sum(layer, own, largest)
-        if total > MAX_SUM:
-            raise SpecError(
-                f"tensor {layer.name}.{'w_x' if isinstance(layer, GRU) else 'weight'}: with the "
-                f"layers before it sums can reach {total:.1e}, needs at most {MAX_SUM:g} (float32)"
-            )
-        if isinstance(layer, GRU) or layer.activation in ("sigmoid", "tanh"):
-            largest = 1.0
-        else:
-            largest = total * max(1.0, float(np.max(np.abs(own.get("slope", 1.0)))))
-
-
-def _largest_sum(layer: Layer, own: dict[str, np.ndarray], largest_input: float) -> float:
-    """Bound on the magnitude of the sums of one layer for inputs up to `largest_input`."""
-    if isinstance(layer, GRU):
-        state = np.sum(np.abs(own["w_h"]), axis=1, dtype=np.float64) + np.abs(own["b_h"])
-        rows = np.sum(np.abs(own["w_x"]), axis=1, dtype=np.float64) * largest_input
-        return float(np.max(rows + np.abs(own["b_x"]) + state))
-    rows = np.sum(np.abs(own["weight"]), axis=1, dtype=np.float64) * largest_input
-    return float(np.max(rows + np.abs(own["bias"])))

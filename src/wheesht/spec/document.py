@@ -1,8 +1,8 @@
 """From a parsed JSON document to frozen dataclasses, every field checked and named.
 
-The type hints of the dataclasses are the schema: ``int``, ``float``, ``str``, ``Literal`` of
-strings, other dataclasses, a union of dataclasses told apart by their field ``type`` or ``kind``,
-a tuple of one kind, and ``dict`` for free JSON.
+The type hints of the dataclasses are the schema: ``bool``, ``int``, ``float``, ``str``,
+``Literal`` of strings, other dataclasses, a union of dataclasses told apart by their field
+``type`` or ``kind``, a tuple of one kind, and ``dict`` for free JSON.
 """
 
 import math
@@ -127,6 +127,9 @@ def _convert(hint: Any, value: object, path: str) -> Any:
         return _to_float(value, path)
     if hint is int:
         require(isinstance(value, int) and not isinstance(value, bool), path, value, "an integer")
+        return value
+    if hint is bool:
+        require(isinstance(value, bool), path, value, "true or false")
         return value
     if hint is str:
         require(isinstance(value, str), path, value, "a string")

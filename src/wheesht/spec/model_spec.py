@@ -7,23 +7,21 @@ offending field (``layers[1].hidden_size``). The tensors that belong to it are l
 """
 
 import math
-import re
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from functools import cached_property
+from typing import Any, Self
 
+from wheesht.errors import SpecError
 from wheesht.spec.document import build, check_json, require
+from wheesht.spec.front_end import Features, FrontEnd, LogPower, ScaledSpectrum
+from wheesht.spec.heads import DeepFilter, Head, Mapping, Mask
+from wheesht.spec.layers import GRU, Layer, Linear, Residual
+from wheesht.spec.shapes import Shape, require_name
 
-FORMAT_VERSION = 2  # what is written; every version from 1 on is read
-MAX_WIDTH = 4096  # units or features of one layer; a guard against absurd allocations
+FORMAT_VERSION = 3  # what is written; every version from 1 on is read
 MAX_LAYERS = 64
-MAX_FILTER_ORDER = 8  # frames; at hops of 10 to 16 ms more reach beyond what speech correlates
-FFT_SIZES = (320, 512)  # what the engine's FFT factorises and the tests cover
-MAX_SAMPLE = 1e6  # a stream limits samples to this size (full scale 1), so powers fit float32
-# Largest size of a filter coefficient's real and imaginary part, to which streams limit it. Those
-# of trained models are near 1; behind the limit no model and no input can overflow the spectrum.
-MAX_COEFFICIENT = 100.0
+MAX_VALUES = 1 << 18  # that pass between two layers in a frame; a guard like `MAX_WIDTH`
 DIALS = ("fixed", "level", "flux")  # what P may follow from hop to hop
-NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 def _require_version(version: object) -> None:
@@ -31,197 +29,6 @@ def _require_version(version: object) -> None:
     newer = isinstance(version, int) and version > FORMAT_VERSION
     hint = "; a newer wheesht may be needed" if newer else ""
     require(known, "format_version", version, f"1 to {FORMAT_VERSION}{hint}")
-
-
-def _require_width(where: str, value: int) -> None:
-    require(1 <= value <= MAX_WIDTH, where, value, f"1 to {MAX_WIDTH}")
-
-
-def _require_name(where: str, value: str) -> None:
-    require(
-        bool(NAME_PATTERN.fullmatch(value)), where, value, "a lower-case letter, then a-z 0-9 _ -"
-    )
-
-
-@dataclass(frozen=True)
-class FrontEnd:
-    """Short-time Fourier transform, sqrt-Hann analysis and synthesis, half overlap.
-
-    `win_length`, `hop_length` and `n_fft` are in samples; the window is periodic, so that its
-    square sums to one over two frames and a mask of ones reconstructs the input.
-    """
-
-    win_length: int
-    hop_length: int
-    n_fft: int
-    window: Literal["sqrt_hann"] = "sqrt_hann"
-
-    def __post_init__(self) -> None:
-        require(self.n_fft in FFT_SIZES, "n_fft", self.n_fft, f"one of {FFT_SIZES}")
-        require(
-            self.win_length == self.n_fft, "win_length", self.win_length, f"n_fft = {self.n_fft}"
-        )
-        require(
-            2 * self.hop_length == self.win_length,
-            "hop_length",
-            self.hop_length,
-            f"half of win_length = {self.win_length}",
-        )
-
-    @property
-    def n_bins(self) -> int:
-        """Bins of the one-sided spectrum, F."""
-        return self.n_fft // 2 + 1
-
-
-@dataclass(frozen=True)
-class Features:
-    """Normalised log power of `n_bins` bins from `first_bin` on.
-
-    ``(log(|Y|^2 + floor) - mean) * scale`` with tensors ``features.mean`` and
-    ``features.scale``; `floor` is a power (linear, full scale 1.0, unnormalised FFT).
-    """
-
-    first_bin: int
-    n_bins: int
-    floor: float
-    kind: Literal["log_power"] = "log_power"
-
-    def __post_init__(self) -> None:
-        require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
-        _require_width("n_bins", self.n_bins)
-        require(1e-20 <= self.floor <= 1.0, "floor", self.floor, "1e-20 to 1 (a power)")
-
-
-@dataclass(frozen=True)
-class Linear:
-    """Fully connected layer ``activation(weight x + bias)``."""
-
-    name: str
-    input_size: int
-    output_size: int
-    activation: Literal["none", "relu", "prelu", "sigmoid", "tanh"]
-    dtype: Literal["f32"] = "f32"
-    type: Literal["linear"] = "linear"
-
-    def __post_init__(self) -> None:
-        _require_name("name", self.name)
-        _require_width("input_size", self.input_size)
-        _require_width("output_size", self.output_size)
-
-    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes by tensor name: ``weight`` (out, in), ``bias`` (out,), ``slope`` (1,)."""
-        shapes: dict[str, tuple[int, ...]] = {
-            "weight": (self.output_size, self.input_size),
-            "bias": (self.output_size,),
-        }
-        if self.activation == "prelu":
-            shapes["slope"] = (1,)
-        return shapes
-
-
-@dataclass(frozen=True)
-class GRU:
-    """Gated recurrent unit, reset after the product, gates stacked r, z, c, z = 1 replaces.
-
-    `gate` says which units a step recomputes: ``top_a`` the A with the largest update gate
-    (D-GRU, A set by the update percentage), ``threshold`` those whose update gate exceeds the
-    tensor ``threshold``, ``none`` all. `scan` is the axis that the recurrence runs along.
-    """
-
-    name: str
-    input_size: int
-    hidden_size: int
-    gate: Literal["none", "top_a", "threshold"]
-    scan: Literal["time"] = "time"
-    dtype: Literal["f32"] = "f32"
-    type: Literal["gru"] = "gru"
-
-    def __post_init__(self) -> None:
-        _require_name("name", self.name)
-        _require_width("input_size", self.input_size)
-        _require_width("hidden_size", self.hidden_size)
-
-    @property
-    def output_size(self) -> int:
-        """What the next layer sees: the hidden state."""
-        return self.hidden_size
-
-    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes by tensor name: ``w_x`` (3H, I), ``w_h`` (3H, H), ``b_x``, ``b_h`` (3H,)."""
-        rows = 3 * self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {
-            "w_x": (rows, self.input_size),
-            "w_h": (rows, self.hidden_size),
-            "b_x": (rows,),
-            "b_h": (rows,),
-        }
-        if self.gate == "threshold":
-            shapes["threshold"] = (self.hidden_size,)
-        return shapes
-
-
-@dataclass(frozen=True)
-class Mask:
-    """Real factor 0..1 on the magnitudes of `n_bins` bins from `first_bin` on, noisy phase.
-
-    Bins outside that range take the value of the nearest bin inside it.
-    """
-
-    first_bin: int
-    n_bins: int
-    kind: Literal["magnitude"] = "magnitude"
-
-    def __post_init__(self) -> None:
-        require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
-        _require_width("n_bins", self.n_bins)
-
-    @property
-    def output_size(self) -> int:
-        """What the last layer gives: one factor per bin."""
-        return self.n_bins
-
-    @property
-    def activation(self) -> Literal["sigmoid"]:
-        """Activation of the last layer."""
-        return "sigmoid"
-
-
-@dataclass(frozen=True)
-class DeepFilter:
-    """Gains as of a `Mask`, plus a complex filter over frames on the lowest of its bins.
-
-    The last layer is linear without activation. Its first `n_bins` outputs give the gains by a
-    sigmoid; the others are the real and imaginary parts of `order` coefficients for each of the
-    `filter_bins` bins from `first_bin` on, laid out (order, 2, filter_bins). Coefficient k
-    multiplies the noisy spectrum k frames ago, and the products are added to the gained spectrum
-    (equation M5 of docs/equations.md).
-    """
-
-    first_bin: int
-    n_bins: int
-    filter_bins: int
-    order: int
-    kind: Literal["deep_filter"] = "deep_filter"
-
-    def __post_init__(self) -> None:
-        require(self.first_bin >= 0, "first_bin", self.first_bin, "0 or more")
-        _require_width("n_bins", self.n_bins)
-        limit = f"1 to {MAX_FILTER_ORDER} frames"
-        require(1 <= self.order <= MAX_FILTER_ORDER, "order", self.order, limit)
-        most = min(self.n_bins, (MAX_WIDTH - self.n_bins) // (2 * self.order))
-        needed = f"1 to {most} (n_bins, and n_bins + 2 order filter_bins at most {MAX_WIDTH})"
-        require(1 <= self.filter_bins <= most, "filter_bins", self.filter_bins, needed)
-
-    @property
-    def output_size(self) -> int:
-        """What the last layer gives: gains, then real and imaginary parts of coefficients."""
-        return self.n_bins + 2 * self.order * self.filter_bins
-
-    @property
-    def activation(self) -> Literal["none"]:
-        """Activation of the last layer."""
-        return "none"
 
 
 @dataclass(frozen=True)
@@ -243,15 +50,12 @@ class UpdatePercent:
         )
 
 
-Layer = Linear | GRU
-AnyMask = Mask | DeepFilter
-
-
 @dataclass(frozen=True)
 class ModelSpec:
     """What a model is: front end, features, layers in order, mask, dial and origin.
 
-    `lookahead` is in frames. `provenance` is free JSON: training data, recipe, licence.
+    `lookahead` is in frames. `provenance` is free JSON: training data, recipe, licence. `mask` is
+    the head, which may be more than a mask.
     Raises `SpecError` naming the field when the parts do not fit each other.
     """
 
@@ -261,7 +65,7 @@ class ModelSpec:
     front_end: FrontEnd
     features: Features
     layers: tuple[Layer, ...]
-    mask: AnyMask
+    mask: Head
     update_percent: UpdatePercent
     lookahead: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -269,11 +73,11 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         _require_version(self.format_version)
-        if isinstance(self.mask, DeepFilter):
-            needed = "2 or more, for a deep_filter"
-            require(self.format_version >= 2, "format_version", self.format_version, needed)
-        _require_name("name", self.name)
-        _require_name("host", self.host)
+        version, needed = self._least_version()
+        fits = self.format_version >= version
+        require(fits, "format_version", self.format_version, f"{version} or more, for {needed}")
+        require_name(self.name)
+        require_name(self.host, "host")
         require(self.sample_rate == 16000, "sample_rate", self.sample_rate, "16000 Hz")
         require(self.lookahead == 0, "lookahead", self.lookahead, "0 frames")
         count = len(self.layers)
@@ -291,12 +95,22 @@ class ModelSpec:
             require(fits, f"{label}.n_bins", part.n_bins, f"first_bin + n_bins at most {bins} bins")
 
     def _require_chain(self) -> None:
-        width = self.features.n_bins
+        shape = self.features.output_shape
+        given: dict[str, Shape] = {}
         for i, layer in enumerate(self.layers):
-            where = f"layers[{i}].input_size"
-            needed = f"{width}, what the stage before it gives"
-            require(layer.input_size == width, where, layer.input_size, needed)
-            width = layer.output_size
+            if isinstance(layer, Residual):
+                here = given.get(layer.source)
+                needed = f"the name of an earlier layer that gives {shape}"
+                require(here == shape, f"layers[{i}].source", layer.source, needed)
+            try:
+                shape = given[layer.name] = layer.output_shape(shape)
+            except SpecError as error:
+                raise SpecError(f"layers[{i}].{error}") from None
+            needed = f"at most {MAX_VALUES} values"
+            require(shape.size <= MAX_VALUES, f"layers[{i}]", shape, needed)
+        self._require_head(shape)
+
+    def _require_head(self, shape: Shape) -> None:
         last, where = self.layers[-1], f"layers[{len(self.layers) - 1}]"
         needed = "a linear layer, whose output is the mask"
         require(isinstance(last, Linear), f"{where}.type", last.type, needed)
@@ -304,8 +118,28 @@ class ModelSpec:
             needed = f"{self.mask.activation} in the last layer, whose output is the mask"
             fits = last.activation == self.mask.activation
             require(fits, f"{where}.activation", last.activation, needed)
-        needed = f"{self.mask.output_size}, what a mask of kind {self.mask.kind} takes"
-        require(width == self.mask.output_size, f"{where}.output_size", width, needed)
+        needed = f"{self.mask.input_shape}, what a mask of kind {self.mask.kind} takes"
+        require(shape == self.mask.input_shape, f"{where}.output_size", shape, needed)
+        if isinstance(self.mask, Mapping):
+            part, needed = self.features, "scaled_spectrum, whose scale a mapping needs"
+            require(isinstance(part, ScaledSpectrum), "features.kind", part.kind, needed)
+            same = (part.first_bin, part.n_bins) == (self.mask.first_bin, self.mask.n_bins)
+            bins = f"{self.mask.n_bins} from {self.mask.first_bin} on"
+            needed = f"{part.n_bins} from {part.first_bin} on, the bins of the features"
+            require(same, "mask.n_bins", bins, needed)
+
+    def _least_version(self) -> tuple[int, str]:
+        """Return the first format that can hold this model, and what in it asks for that."""
+        for i, layer in enumerate(self.layers):
+            if not isinstance(layer, Linear | GRU):
+                return 3, f"layers[{i}].type {layer.type}"
+            if isinstance(layer, GRU) and layer.scan != "time":
+                return 3, f"layers[{i}].scan {layer.scan}"
+        if not isinstance(self.features, LogPower):
+            return 3, f"features of kind {self.features.kind}"
+        if isinstance(self.mask, Mask):
+            return 1, "a mask"
+        return 2 if isinstance(self.mask, DeepFilter) else 3, f"a mask of kind {self.mask.kind}"
 
     def _require_names(self) -> None:
         taken = {"features"}
@@ -336,6 +170,21 @@ class ModelSpec:
         """Hops per second of audio."""
         return self.sample_rate / self.front_end.hop_length
 
+    @cached_property
+    def layer_shapes(self) -> tuple[Shape, ...]:
+        """What every layer gives: positions and channels."""
+        shapes, shape = [], self.features.output_shape
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+            shapes.append(shape)
+        return tuple(shapes)
+
+    @property
+    def unit_counts(self) -> tuple[int, ...]:
+        """Units of every recurrent layer: hidden size x directions x positions."""
+        pairs = zip(self.layers, self.layer_shapes, strict=True)
+        return tuple(shape.size for layer, shape in pairs if isinstance(layer, GRU))
+
     @property
     def recurrent_layers(self) -> tuple[GRU, ...]:
         """The recurrent layers, in order."""
@@ -343,10 +192,8 @@ class ModelSpec:
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every tensor that the bundle holds, by name (``gru1.w_x``)."""
-        shapes: dict[str, tuple[int, ...]] = {
-            "features.mean": (self.features.n_bins,),
-            "features.scale": (self.features.n_bins,),
-        }
+        own = self.features.tensor_shapes()
+        shapes = {f"features.{tensor}": shape for tensor, shape in own.items()}
         for layer in self.layers:
             for tensor, shape in layer.tensor_shapes().items():
                 shapes[f"{layer.name}.{tensor}"] = shape

@@ -11,13 +11,22 @@ from wheesht.data.corpora import LAYOUTS
 from wheesht.data.mixing import MixingConfig
 from wheesht.errors import ConfigError, SpecError
 from wheesht.losses import LOSSES
-from wheesht.models import HOSTS
-from wheesht.models.gru_host import FILTER_BINS, FILTER_ORDER, Head
+from wheesht.models import HOSTS, dprnn_host_spec, gru_host_spec, mpt_host_spec
+from wheesht.models.dprnn_host import Compression
+from wheesht.models.gru_host import FILTER_BINS, FILTER_ORDER, HeadKind
 from wheesht.spec.document import check_json
-from wheesht.spec.model_spec import FFT_SIZES, MAX_FILTER_ORDER, MAX_WIDTH, ModelSpec, UpdatePercent
+from wheesht.spec.front_end import FFT_SIZES
+from wheesht.spec.heads import MAX_FILTER_ORDER
+from wheesht.spec.model_spec import ModelSpec, UpdatePercent
+from wheesht.spec.shapes import MAX_WIDTH
 
 MAX_LOSS_WEIGHT = 1e6  # far more than any ratio of terms that makes sense; float32 holds the sums
 MAX_WEIGHT_DECAY = 100.0
+OWN_FIELDS = {  # of `ModelConfig`, by host
+    "gru": ("hidden_size", "win_length", "head", "filter_bins", "filter_order"),
+    "mpt": (),
+    "dprnn": ("hidden_size", "compression"),
+}
 
 
 def _require(condition: bool, message: str) -> None:
@@ -29,28 +38,32 @@ def _require(condition: bool, message: str) -> None:
 class ModelConfig:
     """What is trained: host network, its sizes, and the update percentage of the mask.
 
-    `win_length` in samples; `head` is ``magnitude`` (a mask) or ``deep_filter``, whose bins and
-    frames are `filter_bins` and `filter_order`.
+    The GRU host takes `hidden_size` (320 when left out), `win_length` in samples, and as `head`
+    ``magnitude`` (a mask) or ``deep_filter``, whose bins and frames are `filter_bins` and
+    `filter_order`. The DPRNN host takes `hidden_size` (64) and `compression`; the MPT host has one
+    size.
     """
 
     name: str
     host: str = "gru"
-    hidden_size: int = 320
+    hidden_size: int = 0  # 0: the host's own
     update_percent: float = 50.0
     win_length: int = 320
-    head: Head = "magnitude"
+    head: HeadKind = "magnitude"
     filter_bins: int = FILTER_BINS
     filter_order: int = FILTER_ORDER
+    compression: Compression = "root"
 
     def __post_init__(self) -> None:
-        _require(self.host in HOSTS, f"model.host: got {self.host!r}, known are {sorted(HOSTS)}")
+        _require(self.host in HOSTS, f"model.host: got {self.host!r}, known are {list(HOSTS)}")
         _require(
             0.0 < self.update_percent <= 100.0,
             f"model.update_percent: got {self.update_percent}, needs above 0 to 100 percent",
         )
         _require(
-            1 <= self.hidden_size <= MAX_WIDTH,
-            f"model.hidden_size: got {self.hidden_size}, needs 1 to {MAX_WIDTH}",
+            0 <= self.hidden_size <= MAX_WIDTH,
+            f"model.hidden_size: got {self.hidden_size}, needs 1 to {MAX_WIDTH}, or 0 for the "
+            f"host's own",
         )
         _require(
             self.win_length in FFT_SIZES,
@@ -64,16 +77,32 @@ class ModelConfig:
             1 <= self.filter_order <= MAX_FILTER_ORDER,
             f"model.filter_order: got {self.filter_order}, needs 1 to {MAX_FILTER_ORDER} frames",
         )
+        self._require_own_fields()
         try:
             self.spec()
         except SpecError as error:
             raise ConfigError(f"model.{error}") from None
 
+    def _require_own_fields(self) -> None:
+        """Refuse settings of another host: they would be ignored."""
+        for part in dataclasses.fields(self):
+            taken = part.name in ("name", "host", "update_percent", *OWN_FIELDS[self.host])
+            _require(
+                taken or getattr(self, part.name) == part.default,
+                f"model.{part.name}: host {self.host!r} has no such setting",
+            )
+
     def spec(self) -> ModelSpec:
         """Return the description of the model to train."""
-        return HOSTS[self.host](
+        if self.host == "mpt":
+            return mpt_host_spec(self.name, self.update_percent)
+        if self.host == "dprnn":
+            size = self.hidden_size or 64
+            compression = self.compression
+            return dprnn_host_spec(self.name, size, self.update_percent, compression=compression)
+        return gru_host_spec(
             self.name,
-            self.hidden_size,
+            self.hidden_size or 320,
             self.update_percent,
             win_length=self.win_length,
             head=self.head,

@@ -317,6 +317,4 @@ def _measure_feature_scale(network: Network, mixer: Mixer) -> None:
     with torch.no_grad():
         pairs = [mixer.pair(SCALE_SEED, i) for i in range(SCALE_PAIRS)]
         noisy = torch.from_numpy(np.stack([pair[0] for pair in pairs]))
-        log_power = network.log_power(network.spectrum(noisy)).flatten(0, 1)
-        network.features.mean.copy_(log_power.mean(0))
-        network.features.scale.copy_(1.0 / log_power.std(0).clamp_min(1e-3))
+        network.features.measure(network.spectrum(noisy))

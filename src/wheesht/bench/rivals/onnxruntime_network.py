@@ -9,7 +9,7 @@ from wheesht.bench.rivals.base import Network, Step
 from wheesht.errors import MissingDependency
 from wheesht.onnx_session import onnx_session
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU, Linear
+from wheesht.spec.layers import GRU, Linear
 
 
 def in_onnxruntime(bundle: Bundle) -> Network:

@@ -8,7 +8,7 @@ import numpy as np
 from wheesht.bench.rivals.base import Network, Step
 from wheesht.errors import MissingDependency
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.model_spec import GRU, Linear
+from wheesht.spec.layers import GRU, Linear
 
 
 def in_torch(bundle: Bundle) -> Network:

@@ -12,7 +12,8 @@ from wheesht.errors import BundleError, MissingDependency
 from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import Bundle, read_bundle
 from wheesht.spec.cost import strict_macs
-from wheesht.spec.model_spec import GRU, ModelSpec, selected_units
+from wheesht.spec.layers import GRU
+from wheesht.spec.model_spec import ModelSpec, selected_units
 
 KEPT_MODELS = 4  # bundles and networks that a process keeps ready
 
