@@ -12,7 +12,7 @@ from wheesht.models import Network, gru_host_spec  # noqa: E402
 from wheesht.models.heads import spread_gains  # noqa: E402
 from wheesht.models.spectrum import analyse, synthesise  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
-from wheesht.spec.heads import DeepFilter
+from wheesht.spec.heads import DeepFilter  # noqa: E402
 
 # Perfect reconstruction in float64: w^2 sums to one to 1e-16, the FFT adds about 1e-15.
 RECONSTRUCTION = 1e-12

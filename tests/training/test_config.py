@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from wheesht.errors import ConfigError  # noqa: E402
 from wheesht.spec.document import check_json  # noqa: E402
-from wheesht.spec.heads import DeepFilter
+from wheesht.spec.heads import DeepFilter  # noqa: E402
 from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
 from wheesht.training.update import learning_rate  # noqa: E402
 

@@ -220,7 +220,7 @@ class ReferenceStream:
         return finished
 
     def _features(self, spectrum: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return what the first layer sees, (positions, channels), and F3's level; turn the dial."""
+        """Return (positions, channels) for the first layer, and the level of F3; turn the dial."""
         part = self.spec.features
         bins = spectrum[part.first_bin : part.first_bin + part.n_bins]
         if isinstance(part, LogPower):
