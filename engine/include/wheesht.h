@@ -18,13 +18,23 @@
  *    of unit j is at [j][col / L][gate][col % L], gate 0 = reset, 1 = candidate. A unit is one
  *    contiguous run of memory, and a unit that is not updated costs no memory traffic.
  *
- *  The output of the last layer. Without a deep filter: the mask, one gain per mask bin. With one:
- *  first the gains before their sigmoid, then the coefficients, laid out
- *  [tap 0..filter_order-1][real, imaginary][bin 0..filter_bins-1]. With gains g, coefficients C,
- *  noisy spectra Y and the smallest mask value m, the enhanced spectrum of frame t is
- *      max(g, m) Y[t] + (1 - m) sum over taps k of C[k] Y[t - k],
- *  the sum on filter_bins bins from mask_first_bin on. Frames before the first are zero. Both
- *  parts of a coefficient are limited to +-100.
+ *  Between layers pass the values of one or several positions along frequency, so many channels at
+ *  each. A layer does the same at every position, where nothing else is said.
+ *
+ *  The head, what the output of the last layer stands for; Y are noisy spectra, m the smallest mask
+ *  value, coefficients and mapped values are limited to +-100, frames before the first are zero.
+ *  - WH_MASK: one position, a gain for each of the mask_bins bins from mask_first_bin on; bins
+ *    outside take the nearest gain. The enhanced spectrum is max(g, m) Y.
+ *  - WH_DEEP_FILTER: one position, the gains before their sigmoid, then the coefficients of a filter
+ *    over frames, laid out [tap 0..filter_order-1][real, imaginary][bin 0..filter_bins-1]:
+ *        max(g, m) Y[t] + (1 - m) sum over taps k of C[k] Y[t - k],
+ *    the sum on filter_bins bins from mask_first_bin on.
+ *  - WH_MAGNITUDE_FILTER: a position for each bin: the gain before its sigmoid, then coefficients
+ *    [frame 0..filter_order-1][bin 0..filter_width-1] on the gained magnitudes around it; the size of
+ *    the sum is the enhanced magnitude.
+ *  - WH_MAPPING: a position for each bin: real and imaginary part of the enhanced spectrum on the
+ *    scale of the features.
+ *  The last two leave m Y + (1 - m) times what they make; bins outside are zero.
  */
 #ifndef WHEESHT_H
 #define WHEESHT_H
@@ -39,8 +49,11 @@ extern "C" {
 #define WH_LANES 16        /* partial sums of a dot product, floats per chunk of a packed row */
 #define WH_PANEL_ROWS 8    /* rows per panel */
 #define WH_MAX_WIDTH 4096  /* largest input_size and output_size of a layer */
+#define WH_MAX_POSITIONS 512
 #define WH_MAX_LAYERS 64
-#define WH_MAX_FILTER_ORDER 8 /* frames that a deep filter reaches over */
+#define WH_MAX_FILTER_ORDER 8 /* frames that a filter reaches over */
+#define WH_MAX_FILTER_WIDTH 7 /* bins that a magnitude filter reaches over */
+#define WH_MAX_KERNEL 15      /* positions that a convolution reaches over */
 
 typedef enum {
     WH_OK = 0,
@@ -48,15 +61,26 @@ typedef enum {
     WH_ERR_FRONT_END, /* win_length, hop_length, n_fft: not 320/160/320 or 512/256/512 */
     WH_ERR_FEATURES,  /* bins outside the spectrum, or floor outside 1e-20..1 */
     WH_ERR_MASK,      /* bins outside the spectrum, or not what the last layer gives */
-    WH_ERR_FILTER,    /* filter_bins outside 1..mask_bins or filter_order outside 1..8; not both 0 */
-    WH_ERR_LAYER,     /* kind, sizes, activation or gate of a layer; or the last is not what the
-                       * mask needs: linear, with WH_SIGMOID, or WH_NONE before a deep filter */
+    WH_ERR_FILTER,    /* sizes of the head's filter: filter_bins outside 1..mask_bins, filter_order
+                       * outside 1..8, filter_width not odd or outside 1..7, or set without need */
+    WH_ERR_LAYER,     /* kind, sizes, activation, gate, scan, source or bands of a layer; or the last
+                       * is not what the head needs: linear, with WH_SIGMOID for a mask, WH_NONE
+                       * otherwise */
     WH_ERR_MEMORY,    /* the memory given is smaller than wh_stream_bytes() */
     WH_ERR_RANGE,     /* a setting is outside its range */
     WH_ERR_ISA        /* unknown instruction set, or not usable on this CPU */
 } wh_status;
 
-typedef enum { WH_LINEAR = 0, WH_GRU } wh_kind;
+typedef enum {
+    WH_LINEAR = 0,
+    WH_GRU,
+    WH_CONV,
+    WH_LAYER_NORM,
+    WH_RECTIFIER,
+    WH_RESIDUAL,
+    WH_BAND_ANALYSIS,
+    WH_BAND_SYNTHESIS
+} wh_kind;
 
 typedef enum { WH_NONE = 0, WH_RELU, WH_PRELU, WH_SIGMOID, WH_TANH } wh_activation;
 
@@ -64,8 +88,16 @@ typedef enum { WH_NONE = 0, WH_RELU, WH_PRELU, WH_SIGMOID, WH_TANH } wh_activati
  * index); those whose update gate exceeds a threshold. */
 typedef enum { WH_GATE_NONE = 0, WH_GATE_TOP_A, WH_GATE_THRESHOLD } wh_gate;
 
+/* The way of a GRU's steps: over time at every position; within the frame from the lowest position
+ * up, from the highest down, or both ways with the two states side by side. */
+typedef enum { WH_SCAN_TIME = 0, WH_SCAN_UP, WH_SCAN_DOWN, WH_SCAN_BOTH } wh_scan;
+
+typedef enum { WH_LOG_POWER = 0, WH_SCALED_SPECTRUM } wh_features;
+
+typedef enum { WH_MASK = 0, WH_DEEP_FILTER, WH_MAGNITUDE_FILTER, WH_MAPPING } wh_head;
+
 /* What the dial follows from hop to hop: nothing; the mean of the normalised log powers; their mean
- * change since the last hop. */
+ * change since the last hop. For a scaled spectrum, of the log powers on its scale. */
 typedef enum { WH_DIAL_FIXED = 0, WH_DIAL_LEVEL, WH_DIAL_FLUX } wh_dial;
 
 /** One layer. Which pointers are set decides the variant of a matrix; those that the kind does
@@ -75,24 +107,43 @@ typedef enum { WH_DIAL_FIXED = 0, WH_DIAL_LEVEL, WH_DIAL_FLUX } wh_dial;
  *  WH_GRU, z = 1 replaces: with a_g = W_g x + U_g h + b_g for g in z, r,
  *      c = tanh((W_c x + b_cx) + sigmoid(a_r) (U_c h + b_ch)),
  *      h' = sigmoid(a_z) c + (1 - sigmoid(a_z)) h for updated units, h' = h for the others.
+ *      With WH_SCAN_BOTH every array has two parts, up and then down.
+ *  WH_CONV: y[k] = sum over b of weight[b] x[k + b - kernel_size / 2] + bias, x zero outside.
+ *  WH_LAYER_NORM: (x - mean) / sqrt(variance + 1e-5) over channels, then weight and bias if set.
+ *  WH_RECTIFIER: max(x, 0). WH_RESIDUAL: x plus what layer `source` gave.
+ *  WH_BAND_ANALYSIS: from the channels of one position to n_bands positions: band i maps channels
+ *      bounds[i]..bounds[i + 2] - 1 by a matrix of its own.
+ *  WH_BAND_SYNTHESIS: from n_bands positions to bounds[n_bands + 1]: band i maps its channels to
+ *      output_size values for each of its bins; added up, halved where two bands meet, tanh.
  */
 typedef struct {
     wh_kind kind;
-    int32_t input_size;  /* I, 1..WH_MAX_WIDTH */
-    int32_t output_size; /* units: outputs of a linear layer, H of a GRU; 1..WH_MAX_WIDTH */
+    int32_t input_size;  /* I, channels, 1..WH_MAX_WIDTH */
+    int32_t output_size; /* channels; H of a GRU in one direction; 1..WH_MAX_WIDTH */
 
     wh_activation activation;  /* linear */
     float slope;               /* linear with WH_PRELU: factor for negative values */
-    const float *weight_f32;   /* linear: panels, output_size x I */
-    const float *bias;         /* linear: (output_size,); GRU: (4, H), rows z, r, cx, ch */
+    const float *weight_f32;   /* linear: panels, output_size x I; conv: panels, output_size x
+                                * [I | I | ...] tap by tap; norm: (I,) or NULL; analysis: panels,
+                                * output_size x width, band by band; synthesis: panels, width
+                                * output_size x I, band by band, rows [bin][channel] */
+    const float *bias;         /* linear, conv: (output_size,); norm: (I,) or NULL; synthesis:
+                                * (width output_size,) band by band; GRU: (4, H), rows z, r, cx, ch */
 
     wh_gate gate;              /* GRU */
-    const float *z_f32;        /* GRU: panels, H x [I | H] */
+    wh_scan scan;              /* GRU */
+    const float *z_f32;        /* GRU: panels, H x [I | H]; of scans within the frame panels, H x I,
+                                * and then panels, H x H */
     const float *rc_f32;       /* GRU: unit blocks, H units over [I | H] */
     const float *threshold;    /* GRU with WH_GATE_THRESHOLD: (H,), logit of the update gate */
+
+    int32_t kernel_size;       /* conv: odd, 1..WH_MAX_KERNEL */
+    int32_t source;            /* residual: an earlier layer that gives the same shape */
+    int32_t n_bands;           /* bands, 2 or more */
+    const int32_t *bounds;     /* bands: (n_bands + 2,), rising from 0 */
 } wh_layer;
 
-/** A model: front end, features, layers in order, mask. Checked by wh_stream_init(). */
+/** A model: front end, features, layers in order, head. Checked by wh_stream_init(). */
 typedef struct {
     int32_t win_length;     /* samples; 320 or 512 */
     int32_t hop_length;     /* samples; win_length / 2 */
@@ -100,15 +151,21 @@ typedef struct {
     const float *window;    /* (win_length,): analysis and synthesis; its square overlap-adds to 1 */
     const float *twiddle;   /* (2 n_fft,): cos, -sin of 2 pi k / n_fft for k = 0..n_fft-1 */
 
-    int32_t first_bin;      /* first bin that the features cover; as many as layers[0] takes */
-    float floor;            /* power added before the logarithm, 1e-20..1 */
-    const float *mean;      /* (layers[0].input_size,): features = (log(|Y|^2 + floor) - mean) scale */
-    const float *scale;     /* (layers[0].input_size,) */
+    wh_features features;   /* log power: one position, a channel a bin; scaled spectrum: a
+                             * position a bin, 2 channels */
+    int32_t first_bin;      /* first bin that the features cover */
+    int32_t feature_bins;   /* and how many */
+    float floor;            /* power added before the logarithm, or to the level's, 1e-20..1 */
+    const float *mean;      /* log power: (feature_bins,): (log(|Y|^2 + floor) - mean) scale */
+    const float *scale;     /* log power: (feature_bins,) */
+    int32_t root;           /* scaled spectrum: not 0 = magnitudes are replaced by their roots */
 
-    int32_t mask_first_bin; /* first bin that the mask covers; bins outside take the nearest one */
-    int32_t mask_bins;      /* gains that the last layer gives */
-    int32_t filter_bins;    /* bins of a deep filter, 1..mask_bins; 0: there is none */
-    int32_t filter_order;   /* frames that it reaches over, 1..WH_MAX_FILTER_ORDER; 0: none */
+    wh_head head;
+    int32_t mask_first_bin; /* first bin that the head covers */
+    int32_t mask_bins;      /* and how many */
+    int32_t filter_bins;    /* deep filter: its bins, 1..mask_bins; else 0 */
+    int32_t filter_order;   /* filters: frames, 1..WH_MAX_FILTER_ORDER; else 0 */
+    int32_t filter_width;   /* magnitude filter: bins, odd, 1..WH_MAX_FILTER_WIDTH; else 0 */
 
     int32_t n_layers;       /* 1..WH_MAX_LAYERS */
     const wh_layer *layers;
@@ -166,7 +223,8 @@ wh_status wh_stream_reset(wh_stream *s);
 wh_status wh_stream_process(wh_stream *s, const float *in, float *out);
 
 /** The same, with the updated units given instead of chosen.
- *  @param given  one byte per unit of every GRU in order, non-zero = update */
+ *  @param given  one byte per unit of every GRU in order, [position][direction][unit], non-zero =
+ *                update */
 wh_status wh_stream_process_given(wh_stream *s, const float *in, const uint8_t *given, float *out);
 
 /** Set the share of units that layers with WH_GATE_TOP_A update from the next hop on.
@@ -214,18 +272,23 @@ uint64_t wh_stream_hops(const wh_stream *s);
 /** P of the last hop, percent, as the dial and its cap put it; 0 before the first. */
 double wh_stream_hop_percent(const wh_stream *s);
 /** Multiply-accumulates of matrix work that were executed, counted beside each product; those of
- *  a deep filter belong to the last layer. */
+ *  a filter belong to the last layer. */
 uint64_t wh_stream_macs(const wh_stream *s, int32_t layer);
-/** Units updated, summed over hops; 0 for a linear layer. */
+/** Units updated, summed over hops; 0 for other layers. */
 uint64_t wh_stream_updated(const wh_stream *s, int32_t layer);
 /** Ticks spent in a layer, and in wh_stream_process() as a whole, while a clock was set. */
 uint64_t wh_stream_layer_ticks(const wh_stream *s, int32_t layer);
 uint64_t wh_stream_total_ticks(const wh_stream *s);
-/** Hidden state of a GRU, (H,); NULL for a linear layer. Valid until the next call with `s`. */
-const float *wh_stream_hidden(const wh_stream *s, int32_t layer);
-/** Units that the last hop updated, one byte each, (H,); NULL for a linear layer. */
+/** Units of a GRU, positions x directions x H; 0 for other layers. */
+int32_t wh_stream_units(const wh_stream *s, int32_t layer);
+/** Copy the hidden states that a GRU over time carries to out[wh_stream_units()], laid out
+ *  [position][unit]; writes nothing for other layers. */
+void wh_stream_hidden(const wh_stream *s, int32_t layer, float *out);
+/** Units that the last hop updated, one byte each, laid out
+ *  [position][direction][unit]; NULL for other layers. Valid until the next call with `s`. */
 const uint8_t *wh_stream_selected(const wh_stream *s, int32_t layer);
-/** Mask of the last hop as applied, (mask_bins,): the gains, without a deep filter's part. */
+/** Mask of the last hop as applied, (mask_bins,): the gains, without a deep filter's part; of heads
+ *  that are no mask, the share of the magnitude that they left, at most 1. */
 const float *wh_stream_mask(const wh_stream *s);
 /** Mean of the mask in the last hop over the bins of wh_stream_set_gain_band(), 0..1. */
 float wh_stream_band_gain(const wh_stream *s);

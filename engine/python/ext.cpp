@@ -25,6 +25,7 @@
 namespace nb = nanobind;
 
 using Floats = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Ints = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using FloatRows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using ByteRows = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using FloatsOut = nb::ndarray<nb::numpy, float, nb::ndim<1>>;
@@ -81,6 +82,9 @@ template <class E> E named(const std::string &name, const char *const *names, in
 
 const char *const kActivations[] = {"none", "relu", "prelu", "sigmoid", "tanh"};
 const char *const kGates[] = {"none", "top_a", "threshold"};
+const char *const kScans[] = {"time", "up", "down", "both"};
+const char *const kFeatures[] = {"log_power", "scaled_spectrum"};
+const char *const kHeads[] = {"magnitude", "deep_filter", "magnitude_filter", "mapping"};
 const char *const kDials[] = {"fixed", "level", "flux"};
 
 uint64_t now_nanoseconds()
@@ -101,33 +105,67 @@ int32_t width(long long n, const char *where)
 // A model description and aligned copies of its arrays. Fixed once a stream uses it.
 class Model {
 public:
-    Model(int32_t win_length, int32_t hop_length, int32_t n_fft, Floats window, Floats twiddle,
-          int32_t first_bin, float floor, Floats mean, Floats scale, int32_t mask_first_bin,
-          int32_t mask_bins, int32_t filter_bins, int32_t filter_order)
+    Model(int32_t win_length, int32_t hop_length, int32_t n_fft, Floats window, Floats twiddle)
     {
         if (win_length < 1 || n_fft < 1) check(WH_ERR_FRONT_END, "Model");
         need_size(window.size(), static_cast<size_t>(win_length), "window");
         need_size(twiddle.size(), 2 * static_cast<size_t>(n_fft), "twiddle");
-        need_size(scale.size(), mean.size(), "scale");
-        n_features_ = mean.size();
-        description_ = wh_model{win_length, hop_length, n_fft, keep(window), keep(twiddle), first_bin,
-                        floor, keep(mean), keep(scale), mask_first_bin, mask_bins, filter_bins,
-                        filter_order, 0, nullptr};
+        description_.win_length = win_length;
+        description_.hop_length = hop_length;
+        description_.n_fft = n_fft;
+        description_.window = keep(window);
+        description_.twiddle = keep(twiddle);
     }
 
     Model(const Model &) = delete;
     Model &operator=(const Model &) = delete;
 
+    void set_features(const std::string &kind, int32_t first_bin, int32_t n_bins, float floor,
+                      std::optional<Floats> mean, std::optional<Floats> scale, bool root)
+    {
+        require_open();
+        description_.features = named<wh_features>(kind, kFeatures, 2, "features");
+        description_.first_bin = first_bin;
+        description_.feature_bins = width(n_bins, "features");
+        description_.floor = floor;
+        description_.root = root;
+        description_.mean = kept_if_set(mean, static_cast<size_t>(n_bins), "mean");
+        description_.scale = kept_if_set(scale, static_cast<size_t>(n_bins), "scale");
+    }
+
+    void set_head(const std::string &kind, int32_t first_bin, int32_t n_bins, int32_t filter_bins,
+                  int32_t filter_order, int32_t filter_width)
+    {
+        require_open();
+        description_.head = named<wh_head>(kind, kHeads, 4, "head");
+        description_.mask_first_bin = first_bin;
+        description_.mask_bins = n_bins;
+        description_.filter_bins = filter_bins;
+        description_.filter_order = filter_order;
+        description_.filter_width = filter_width;
+    }
+
     void add_linear(long long input_size, long long output_size, Floats weight, Floats bias,
                     const std::string &activation, float slope)
     {
-        wh_layer layer{};
-        layer.kind = WH_LINEAR;
-        layer.input_size = width(input_size, "input_size");
-        layer.output_size = width(output_size, "output_size");
+        wh_layer layer = sized(WH_LINEAR, input_size, output_size);
         layer.activation = named<wh_activation>(activation, kActivations, 5, "activation");
         layer.slope = slope;
-        need_size(weight.size(), panel_size(layer.output_size, chunks(layer.input_size)), "weight");
+        need_size(weight.size(), panel_size(output_size, chunks(input_size)), "weight");
+        need_size(bias.size(), static_cast<size_t>(output_size), "bias");
+        layer.weight_f32 = keep(weight);
+        layer.bias = keep(bias);
+        append(layer);
+    }
+
+    void add_conv(long long input_size, long long output_size, int32_t kernel_size, Floats weight,
+                  Floats bias)
+    {
+        wh_layer layer = sized(WH_CONV, input_size, output_size);
+        if (kernel_size < 1 || kernel_size > WH_MAX_KERNEL) check(WH_ERR_LAYER, "kernel_size");
+        layer.kernel_size = kernel_size;
+        const size_t columns = static_cast<size_t>(kernel_size) * chunks(input_size);
+        need_size(weight.size(), panel_size(output_size, columns), "weight");
         need_size(bias.size(), static_cast<size_t>(output_size), "bias");
         layer.weight_f32 = keep(weight);
         layer.bias = keep(bias);
@@ -135,34 +173,76 @@ public:
     }
 
     void add_gru(long long input_size, long long hidden_size, Floats z, Floats rc, FloatRows bias,
-                 const std::string &gate, std::optional<Floats> threshold)
+                 const std::string &gate, std::optional<Floats> threshold, const std::string &scan)
     {
-        wh_layer layer{};
-        layer.kind = WH_GRU;
-        layer.input_size = width(input_size, "input_size");
-        layer.output_size = width(hidden_size, "hidden_size");
+        wh_layer layer = sized(WH_GRU, input_size, hidden_size);
         layer.gate = named<wh_gate>(gate, kGates, 3, "gate");
+        layer.scan = named<wh_scan>(scan, kScans, 4, "scan");
         const size_t n = static_cast<size_t>(hidden_size);
-        const size_t columns = chunks(layer.input_size) + chunks(layer.output_size);
-        need_size(z.size(), panel_size(layer.output_size, columns), "z");
-        need_size(rc.size(), 2 * n * columns, "rc");
-        if (bias.shape(0) != 4) refuse("bias", "needs 4 rows: z, r, c of x, c of h");
+        const size_t directions = layer.scan == WH_SCAN_BOTH ? 2 : 1;
+        const size_t columns = chunks(input_size) + chunks(hidden_size);
+        need_size(z.size(), directions * panel_size(hidden_size, columns), "z");
+        need_size(rc.size(), directions * 2 * n * columns, "rc");
+        if (bias.shape(0) != 4 * directions)
+            refuse("bias", "needs 4 rows for each direction: z, r, c of x, c of h");
         need_size(bias.shape(1), n, "bias rows");
         layer.z_f32 = keep(z);
         layer.rc_f32 = keep(rc);
         layer.bias = keep(bias);
-        if (threshold) {
-            need_size(threshold->size(), n, "threshold");
-            layer.threshold = keep(*threshold);
+        layer.threshold = kept_if_set(threshold, directions * n, "threshold");
+        append(layer);
+    }
+
+    void add_layer_norm(long long size, std::optional<Floats> weight, std::optional<Floats> bias)
+    {
+        wh_layer layer = sized(WH_LAYER_NORM, size, size);
+        layer.weight_f32 = kept_if_set(weight, static_cast<size_t>(size), "weight");
+        layer.bias = kept_if_set(bias, static_cast<size_t>(size), "bias");
+        append(layer);
+    }
+
+    void add_rectifier(long long size) { append(sized(WH_RECTIFIER, size, size)); }
+
+    void add_residual(long long size, int32_t source)
+    {
+        wh_layer layer = sized(WH_RESIDUAL, size, size);
+        layer.source = source;
+        append(layer);
+    }
+
+    void add_band_analysis(Ints bounds, long long output_size, Floats weight)
+    {
+        size_t needed = 0;
+        for (size_t i = 0; i + 2 < checked(bounds).size(); ++i)
+            needed += panel_size(output_size, chunks(bounds.data()[i + 2] - bounds.data()[i]));
+        wh_layer layer = sized(WH_BAND_ANALYSIS, bounds.data()[bounds.size() - 1], output_size);
+        need_size(weight.size(), needed, "weight");
+        set_bounds(layer, bounds);
+        layer.weight_f32 = keep(weight);
+        append(layer);
+    }
+
+    void add_band_synthesis(long long input_size, Ints bounds, long long output_size,
+                            Floats weight, Floats bias)
+    {
+        wh_layer layer = sized(WH_BAND_SYNTHESIS, input_size, output_size);
+        size_t needed = 0, values = 0;
+        for (size_t i = 0; i + 2 < checked(bounds).size(); ++i) {
+            const long long n = (bounds.data()[i + 2] - bounds.data()[i]) * output_size;
+            needed += panel_size(n, chunks(input_size));
+            values += static_cast<size_t>(n);
         }
+        need_size(weight.size(), needed, "weight");
+        need_size(bias.size(), values, "bias");
+        set_bounds(layer, bounds);
+        layer.weight_f32 = keep(weight);
+        layer.bias = keep(bias);
         append(layer);
     }
 
     const wh_model *freeze()
     {
         frozen_ = true;
-        if (!layers_.empty())
-            need_size(n_features_, static_cast<size_t>(layers_[0].input_size), "mean");
         description_.n_layers = static_cast<int32_t>(layers_.size());
         description_.layers = layers_.data();
         return &description_;
@@ -172,10 +252,39 @@ public:
     const wh_model &description() const { return description_; }
 
 private:
-    static size_t chunks(int32_t n) { return padded(static_cast<size_t>(n), WH_LANES); }
-    static size_t panel_size(int32_t rows, size_t columns)
+    static size_t chunks(long long n) { return padded(static_cast<size_t>(n), WH_LANES); }
+    static size_t panel_size(long long rows, size_t columns)
     {
         return padded(static_cast<size_t>(rows), WH_PANEL_ROWS) * columns;
+    }
+
+    static wh_layer sized(wh_kind kind, long long input_size, long long output_size)
+    {
+        wh_layer layer{};
+        layer.kind = kind;
+        layer.input_size = width(input_size, "input_size");
+        layer.output_size = width(output_size, "output_size");
+        return layer;
+    }
+
+    // Bounds of bands: rising, so that every band has bins and sizes can be added up.
+    static const Ints &checked(const Ints &bounds)
+    {
+        if (bounds.size() < 4) refuse("bounds", "needs 4 numbers or more");
+        width(bounds.data()[bounds.size() - 1], "bounds");
+        for (size_t i = 0; i + 1 < bounds.size(); ++i)
+            if (bounds.data()[i + 1] <= bounds.data()[i] || bounds.data()[0] != 0)
+                refuse("bounds", "need to rise from 0");
+        return bounds;
+    }
+
+    void set_bounds(wh_layer &layer, const Ints &bounds)
+    {
+        Block<int32_t> copy = allocate<int32_t>(bounds.size());
+        std::memcpy(copy.get(), bounds.data(), bounds.size() * sizeof(int32_t));
+        layer.n_bands = static_cast<int32_t>(bounds.size()) - 2;
+        layer.bounds = copy.get();
+        bounds_.push_back(std::move(copy));
     }
 
     template <class Array> const float *keep(const Array &array)
@@ -185,9 +294,21 @@ private:
         return arrays_.back().get();
     }
 
+    const float *kept_if_set(const std::optional<Floats> &array, size_t size, const char *what)
+    {
+        if (!array) return nullptr;
+        need_size(array->size(), size, what);
+        return keep(*array);
+    }
+
+    void require_open() const
+    {
+        if (frozen_) throw std::runtime_error("Model: a stream uses it, so nothing can change");
+    }
+
     void append(const wh_layer &layer)
     {
-        if (frozen_) throw std::runtime_error("Model: a stream uses it, so no layer can be added");
+        require_open();
         if (layers_.size() >= WH_MAX_LAYERS) check(WH_ERR_LAYER, "Model");
         layers_.push_back(layer);
     }
@@ -195,7 +316,7 @@ private:
     wh_model description_{};
     std::vector<wh_layer> layers_;
     std::vector<Block<float>> arrays_;
-    size_t n_features_ = 0;
+    std::vector<Block<int32_t>> bounds_;
     bool frozen_ = false;
 };
 
@@ -209,8 +330,8 @@ public:
         memory_ = allocate<char>(bytes_);
         check(wh_stream_init(memory_.get(), bytes_, description, isa.empty() ? nullptr : isa.c_str(),
                              &stream_), "Stream");
-        for (const wh_layer &layer : model_->layers())
-            if (layer.kind == WH_GRU) units_ += static_cast<size_t>(layer.output_size);
+        for (int32_t i = 0; i < description->n_layers; ++i)
+            units_ += static_cast<size_t>(wh_stream_units(stream_, i));
     }
 
     std::unique_ptr<Stream> clone()
@@ -270,11 +391,27 @@ public:
     std::vector<double> hop_percents() { Busy busy(*this); return hop_percents_; }
     BytesOut selected()
     {
-        return collect<uint8_t>([this](int32_t i) { return wh_stream_selected(stream_, i); });
+        Busy busy(*this);
+        Block<uint8_t> out = allocate<uint8_t>(units_);
+        size_t at = 0;
+        for (int32_t i = 0; i < n_layers(); ++i) {
+            const size_t n = static_cast<size_t>(wh_stream_units(stream_, i));
+            if (n) std::memcpy(out.get() + at, wh_stream_selected(stream_, i), n);
+            at += n;
+        }
+        return give(std::move(out), units_);
     }
     FloatsOut hidden()
     {
-        return collect<float>([this](int32_t i) { return wh_stream_hidden(stream_, i); });
+        Busy busy(*this);
+        Block<float> out = allocate<float>(units_);
+        size_t at = 0;
+        for (int32_t i = 0; i < n_layers(); ++i) {
+            if (model_->layers()[static_cast<size_t>(i)].scan != WH_SCAN_TIME) continue;
+            wh_stream_hidden(stream_, i, out.get() + at);
+            at += static_cast<size_t>(wh_stream_units(stream_, i));
+        }
+        return give(std::move(out), at);
     }
     FloatsOut mask()
     {
@@ -307,6 +444,7 @@ private:
     };
 
     Stream() = default;
+    int32_t n_layers() const { return model_->description().n_layers; }
     size_t hop() const { return static_cast<size_t>(model_->description().hop_length); }
 
     std::pair<FloatsOut, FloatsOut> run(const Floats &x, const uint8_t *given)
@@ -332,20 +470,6 @@ private:
             }
         }
         return {give(std::move(y), x.size()), give(std::move(band_gain), n)};
-    }
-
-    template <class T, class Get> nb::ndarray<nb::numpy, T, nb::ndim<1>> collect(Get get)
-    {
-        Busy busy(*this);
-        Block<T> out = allocate<T>(units_);
-        size_t at = 0;
-        for (size_t i = 0; i < model_->layers().size(); ++i)
-            if (const T *part = get(static_cast<int32_t>(i))) {
-                const size_t n = static_cast<size_t>(model_->layers()[i].output_size);
-                std::memcpy(out.get() + at, part, n * sizeof(T));
-                at += n;
-            }
-        return give(std::move(out), units_);
     }
 
     template <class Get> std::vector<uint64_t> per_layer(Get get, bool recurrent_only) const
@@ -375,20 +499,43 @@ static std::vector<std::string> isa_names()
 static void bind_model(nb::module_ &m)
 {
     nb::class_<Model>(m, "Model", "A model description with copies of its packed arrays.")
-        .def(nb::init<int32_t, int32_t, int32_t, Floats, Floats, int32_t, float, Floats, Floats,
-                      int32_t, int32_t, int32_t, int32_t>(),
-             nb::arg("win_length"), nb::arg("hop_length"), nb::arg("n_fft"),
-             nb::arg("window").noconvert(), nb::arg("twiddle").noconvert(), nb::arg("first_bin"),
-             nb::arg("floor"), nb::arg("mean").noconvert(), nb::arg("scale").noconvert(),
-             nb::arg("mask_first_bin"), nb::arg("mask_bins"), nb::arg("filter_bins") = 0,
-             nb::arg("filter_order") = 0)
+        .def(nb::init<int32_t, int32_t, int32_t, Floats, Floats>(), nb::arg("win_length"),
+             nb::arg("hop_length"), nb::arg("n_fft"), nb::arg("window").noconvert(),
+             nb::arg("twiddle").noconvert())
+        .def("set_features", &Model::set_features, nb::arg("kind"), nb::arg("first_bin"),
+             nb::arg("n_bins"), nb::arg("floor"), nb::arg("mean").noconvert() = nb::none(),
+             nb::arg("scale").noconvert() = nb::none(), nb::arg("root") = false,
+             "Set what the first layer sees: 'log_power' (with `mean`, `scale`) or 'scaled_spectrum'.")
+        .def("set_head", &Model::set_head, nb::arg("kind"), nb::arg("first_bin"),
+             nb::arg("n_bins"), nb::arg("filter_bins") = 0, nb::arg("filter_order") = 0,
+             nb::arg("filter_width") = 0,
+             "Set what the last layer gives: 'magnitude', 'deep_filter', 'magnitude_filter' or "
+             "'mapping'.")
         .def("add_linear", &Model::add_linear, nb::arg("input_size"), nb::arg("output_size"),
              nb::arg("weight").noconvert(), nb::arg("bias").noconvert(), nb::arg("activation"),
              nb::arg("slope") = 0.0f, "Append a fully connected layer; `weight` in panels.")
+        .def("add_conv", &Model::add_conv, nb::arg("input_size"), nb::arg("output_size"),
+             nb::arg("kernel_size"), nb::arg("weight").noconvert(), nb::arg("bias").noconvert(),
+             "Append a convolution along positions; `weight` in panels, tap by tap.")
         .def("add_gru", &Model::add_gru, nb::arg("input_size"), nb::arg("hidden_size"),
              nb::arg("z").noconvert(), nb::arg("rc").noconvert(), nb::arg("bias").noconvert(),
              nb::arg("gate"), nb::arg("threshold").noconvert() = nb::none(),
-             "Append a GRU; `z` in panels, `rc` in unit blocks, `bias` (4, H), `threshold` (H,).");
+             nb::arg("scan") = "time",
+             "Append a GRU; `z` in panels, `rc` in unit blocks, `bias` (4, H), `threshold` (H,); for "
+             "both directions, up and then down.")
+        .def("add_layer_norm", &Model::add_layer_norm, nb::arg("size"),
+             nb::arg("weight").noconvert() = nb::none(), nb::arg("bias").noconvert() = nb::none(),
+             "Append a layer norm over channels.")
+        .def("add_rectifier", &Model::add_rectifier, nb::arg("size"), "Append a ReLU.")
+        .def("add_residual", &Model::add_residual, nb::arg("size"), nb::arg("source"),
+             "Append the addition of what layer `source` gave.")
+        .def("add_band_analysis", &Model::add_band_analysis, nb::arg("bounds").noconvert(),
+             nb::arg("output_size"), nb::arg("weight").noconvert(),
+             "Append the way from bins to bands; `weight` in panels, band by band.")
+        .def("add_band_synthesis", &Model::add_band_synthesis, nb::arg("input_size"),
+             nb::arg("bounds").noconvert(), nb::arg("output_size"), nb::arg("weight").noconvert(),
+             nb::arg("bias").noconvert(),
+             "Append the way from bands to bins; `weight` in panels, band by band.");
 }
 
 static void bind_stream(nb::module_ &m)
@@ -404,7 +551,7 @@ static void bind_stream(nb::module_ &m)
              "The same with the updated units given: one row per hop, non-zero = update.")
         .def("hop_percents", &Stream::hop_percents, "Return P of each hop of the last call.")
         .def("selected", &Stream::selected, "Return the units updated in the last hop.")
-        .def("hidden", &Stream::hidden, "Return the hidden states of all GRUs.")
+        .def("hidden", &Stream::hidden, "Return the hidden states of all GRUs over time.")
         .def("mask", &Stream::mask, "Return the mask of the last hop as applied.")
         .def("reset", &Stream::reset, "Return to the initial state; settings stay.")
         .def("clone", &Stream::clone, "Return an independent copy with state and settings.")

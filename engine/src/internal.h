@@ -6,21 +6,31 @@
 #include "kernels/kernels.h"
 #include "wheesht.h"
 
-/* State, scratch and counters of one layer; the arrays lie in the stream's memory. */
+/* Values of `positions` positions: row k is at data + k step, its channels padded to whole chunks.
+ * What lies in the padding is finite and of no meaning: weights are zero there. */
 typedef struct {
-    float *input;       /* padded input; for a GRU [x | h], each part padded on its own */
-    float *hidden;      /* GRU: the h part of `input` */
-    uint8_t *selected;  /* GRU: (H,), 1 = updated in the last hop */
+    float *data;
+    int32_t positions, channels, step;
+} rows;
+
+/* State, output and counters of one layer; the arrays lie in the stream's memory. */
+typedef struct {
+    rows output;        /* of a GRU over time, its hidden states */
+    uint8_t *selected;  /* GRU: [position][direction][unit], 1 = updated in the last hop */
     uint64_t macs, updated, ticks;
 } layer_state;
 
 /* Buffers that every layer may use and none keeps. */
 typedef struct {
-    float *pre_z, *z, *r, *cx, *ch, *h; /* widest GRU each, padded */
+    float *z, *r, *cx, *ch, *h;         /* widest GRU each, padded */
+    float *pre_z;                       /* and for every position, H padded to a row */
     int32_t *units, *keys;
+    float *band;                        /* what one band gives in a synthesis */
     float *frame, *fft;                 /* (n_fft,), wh_fft_scratch(n_fft) */
-    float *re, *im, *gain;              /* spectrum and its gain, n_bins each, padded */
-    float *filter_re, *filter_im;       /* what a deep filter adds, (filter_bins,) each, padded */
+    float *re, *im;                     /* spectrum, n_bins each, padded */
+    float *gain;                        /* of masks, (n_bins,) padded */
+    float *made_re, *made_im;           /* what a filter or mapping adds, (mask_bins,) padded */
+    float *statistic;                   /* what the dial follows, (feature_bins,) padded */
 } scratch;
 
 /* At the start of the stream's memory; everything else follows it. */
@@ -29,33 +39,85 @@ struct wh_stream {
     const wh_kernels *kernels;
     size_t bytes;        /* from this struct to the end of the last array */
     layer_state *layers;
+    float *numbers;      /* the first of the arrays, which hold nothing but numbers */
+    rows features;       /* what the first layer sees */
     float *previous;     /* last hop of input, (hop_length,) */
     float *overlap;      /* second half of the last synthesised frame, (hop_length,) */
-    float *mask;         /* (mask_bins,), and behind it the coefficients of a deep filter */
-    float *past;         /* spectra of this and the last frames, laid out as the coefficients */
+    float *mask;         /* (mask_bins,) as applied in the last hop */
+    float *past;         /* what a filter sees of this and the last frames, this one first */
     scratch work;
-    float *earlier;      /* features of the last hop, for the dial; padded */
+    float *earlier;      /* what the dial followed in the last hop; padded */
     double update_percent;                   /* set by the caller */
     wh_dial dial;
     double dial_low, dial_high, dial_cap;    /* percent */
     wh_dial_state dial_state;
     double hop_percent;                      /* P of the last hop, as used */
+    double power;        /* running mean of a scaled spectrum */
+    float level;         /* its root, for this hop */
     float min_gain;
     int32_t band_first, band_count; /* bins of the mask that the band gain averages */
     wh_clock clock;
     uint64_t hops, total_ticks;
 };
 
-/* Real and imaginary parts of the coefficients of a deep filter; 0 without one. */
-static inline int32_t wh_coefficients(const wh_model *m)
+/* Added to powers on the scale of a spectrum's level before a root is taken. */
+#define WH_ROOT_FLOOR 1e-8f
+
+static inline int32_t wh_directions(const wh_layer *la)
 {
-    return 2 * m->filter_order * m->filter_bins;
+    return la->kind == WH_GRU && la->scan == WH_SCAN_BOTH ? 2 : 1;
 }
+
+static inline int32_t wh_at_most(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int32_t wh_at_least(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* v within +-limit, finite whatever it is: a NaN fails the first comparison. */
+static inline float wh_limited(float v, float limit)
+{
+    const float low = v > -limit ? v : -limit;
+    return low < limit ? low : limit;
+}
+
+static inline float wh_sqrt(float v)
+{
+    return __builtin_sqrtf(v); /* one instruction, exactly rounded; no library behind it */
+}
+
+/* Positions and channels of what layer i gives, or with i = -1 of the features. */
+void wh_shape(const wh_model *m, int32_t i, int32_t *positions, int32_t *channels);
+
+/* Values of one past frame that the head's filter keeps; 0 without one. */
+int32_t wh_past_values(const wh_model *m);
+
+/* Floats of packed panels. */
+size_t wh_panel_floats(int32_t n_rows, int32_t cols);
 
 /* First problem of a model description, or WH_OK. */
 wh_status wh_model_check(const wh_model *m);
 
-/* Runs layer `i` from its `input` to `y`; `given` (H bytes) replaces the gate unless NULL. */
-void wh_layer_run(wh_stream *s, int32_t i, const uint8_t *given, float *y);
+/* What the first layer sees of the spectrum in `work`, and P of this hop. */
+void wh_features_run(wh_stream *s);
+
+/* Runs layer `i`; `given` ([position][direction][unit]) replaces a GRU's gate unless NULL. */
+void wh_layer_run(wh_stream *s, int32_t i, const uint8_t *given);
+void wh_gru_run(wh_stream *s, int32_t i, const uint8_t *given);
+void wh_band_analysis_run(wh_stream *s, int32_t i);
+void wh_band_synthesis_run(wh_stream *s, int32_t i);
+
+/* What layer i sees. */
+static inline const rows *wh_input(const wh_stream *s, int32_t i)
+{
+    return i > 0 ? &s->layers[i - 1].output : &s->features;
+}
+
+/* Turns the spectrum in `work` into the enhanced one, scaled by `norm`, by what the last layer gave. */
+void wh_head_run(wh_stream *s, float norm);
 
 #endif

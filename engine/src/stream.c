@@ -24,45 +24,135 @@ static float *take_floats(arena *a, int32_t count)
     return take(a, (size_t)wh_padded(count), sizeof(float));
 }
 
+/* Widest GRU in units, and in positions times padded units. */
+static void widest_gru(const wh_model *m, int32_t *units, int32_t *values)
+{
+    *units = *values = 1;
+    for (int32_t i = 0; i < m->n_layers; ++i) {
+        int32_t positions, channels;
+        if (m->layers[i].kind != WH_GRU) continue;
+        wh_shape(m, i, &positions, &channels);
+        const int32_t n = m->layers[i].output_size;
+        *units = wh_at_least(*units, n);
+        *values = wh_at_least(*values, positions * wh_padded(n));
+    }
+}
+
+/* Most values that one band gives in a synthesis. */
+static int32_t widest_band(const wh_model *m)
+{
+    int32_t most = 0;
+    for (int32_t i = 0; i < m->n_layers; ++i) {
+        const wh_layer *la = &m->layers[i];
+        for (int32_t b = 0; la->kind == WH_BAND_SYNTHESIS && b < la->n_bands; ++b)
+            most = wh_at_least(most, (la->bounds[b + 2] - la->bounds[b]) * la->output_size);
+    }
+    return most;
+}
+
 static void place_scratch(arena *a, const wh_model *m, scratch *w)
 {
     const int32_t n_bins = m->n_fft / 2 + 1;
-    int32_t widest = 1;
-    for (int32_t i = 0; i < m->n_layers; ++i)
-        if (m->layers[i].kind == WH_GRU && m->layers[i].output_size > widest)
-            widest = m->layers[i].output_size;
-    float **const wide[] = {&w->pre_z, &w->z, &w->r, &w->cx, &w->ch, &w->h};
-    for (size_t k = 0; k < sizeof wide / sizeof wide[0]; ++k) *wide[k] = take_floats(a, widest);
-    w->units = take(a, (size_t)widest, sizeof(int32_t));
-    w->keys = take(a, (size_t)widest, sizeof(int32_t));
+    int32_t units, values;
+    widest_gru(m, &units, &values);
+    float **const wide[] = {&w->z, &w->r, &w->cx, &w->ch, &w->h};
+    for (size_t k = 0; k < sizeof wide / sizeof wide[0]; ++k) *wide[k] = take_floats(a, units);
+    w->pre_z = take_floats(a, values);
+    w->units = take(a, (size_t)units, sizeof(int32_t));
+    w->keys = take(a, (size_t)units, sizeof(int32_t));
+    w->band = take_floats(a, widest_band(m));
     w->frame = take_floats(a, m->n_fft);
     w->fft = take_floats(a, wh_fft_scratch(m->n_fft));
     w->re = take_floats(a, n_bins);
     w->im = take_floats(a, n_bins);
     w->gain = take_floats(a, n_bins);
-    w->filter_re = take_floats(a, m->filter_bins);
-    w->filter_im = take_floats(a, m->filter_bins);
+    w->made_re = take_floats(a, m->mask_bins);
+    w->made_im = take_floats(a, m->mask_bins);
+    w->statistic = take_floats(a, m->feature_bins);
+}
+
+/* Rows of what layer i gives, with the margins that a convolution behind it reads: zeros. Behind the
+ * last row lies a chunk, since bands begin anywhere in a row. */
+static rows take_rows(arena *a, const wh_model *m, int32_t i)
+{
+    rows r;
+    wh_shape(m, i, &r.positions, &r.channels);
+    r.step = wh_padded(r.channels);
+    const wh_layer *next = i + 1 < m->n_layers ? &m->layers[i + 1] : NULL;
+    const int32_t margin = next && next->kind == WH_CONV ? next->kernel_size / 2 : 0;
+    float *piece = take_floats(a, (r.positions + 2 * margin) * r.step + WH_LANES);
+    r.data = piece ? piece + margin * r.step : NULL;
+    return r;
+}
+
+/* Whether what layer i gives needs memory of its own: states, and margins that must stay zero. */
+static int keeps_output(const wh_model *m, int32_t i)
+{
+    const wh_layer *la = &m->layers[i];
+    return (la->kind == WH_GRU && la->scan == WH_SCAN_TIME) ||
+           (i + 1 < m->n_layers && la[1].kind == WH_CONV);
+}
+
+/* The last layer that reads what layer i gives; behind the last comes the head. */
+static int32_t last_reader(const wh_model *m, int32_t i)
+{
+    int32_t last = i + 1;
+    for (int32_t k = i + 1; k < m->n_layers; ++k)
+        if (m->layers[k].kind == WH_RESIDUAL && m->layers[k].source == i) last = k;
+    return last;
+}
+
+/* The layer whose memory layer i writes to: its own or, if it is large enough, that of one whose
+ * outputs nobody reads any more. Layers that work value by value may so write over their input. */
+static int32_t find_home(const wh_model *m, int32_t i, const int32_t *homes, const rows *given,
+                         int32_t floats)
+{
+    const wh_kind kind = m->layers[i].kind;
+    const int in_place = kind == WH_RECTIFIER || kind == WH_RESIDUAL || kind == WH_LAYER_NORM;
+    for (int32_t k = 0; k < i && !keeps_output(m, i); ++k) {
+        int free = homes[k] == k && !keeps_output(m, k) &&
+                   given[k].positions * given[k].step >= floats;
+        for (int32_t user = k; free && user < i; ++user)
+            free = homes[user] != k || last_reader(m, user) < i + in_place;
+        if (free) return k;
+    }
+    return i;
+}
+
+static void place_outputs(arena *a, const wh_model *m, layer_state *layers)
+{
+    rows given[WH_MAX_LAYERS];
+    int32_t homes[WH_MAX_LAYERS];
+    for (int32_t i = 0; i < m->n_layers; ++i) {
+        rows r;
+        wh_shape(m, i, &r.positions, &r.channels);
+        r.step = wh_padded(r.channels);
+        homes[i] = find_home(m, i, homes, given, r.positions * r.step);
+        given[i] = r;
+        given[i].data = homes[i] == i ? take_rows(a, m, i).data : given[homes[i]].data;
+        uint8_t *selected = NULL;
+        if (m->layers[i].kind == WH_GRU)
+            selected = take(a, (size_t)r.positions * (size_t)r.channels, 1);
+        if (layers) {
+            layers[i].output = given[i];
+            layers[i].selected = selected;
+        }
+    }
 }
 
 /* Fills in all pointers of `s` (its model and layers must be set when the arena is real). */
 static void place(arena *a, const wh_model *m, wh_stream *s)
 {
-    layer_state unused, *layers = take(a, (size_t)m->n_layers, sizeof(layer_state));
+    layer_state *layers = take(a, (size_t)m->n_layers, sizeof(layer_state));
     s->layers = layers;
-    for (int32_t i = 0; i < m->n_layers; ++i) {
-        const wh_layer *la = &m->layers[i];
-        layer_state *state = layers ? &layers[i] : &unused;
-        const int32_t x_cols = wh_padded(la->input_size), n = la->output_size;
-        const int32_t is_gru = la->kind == WH_GRU;
-        state->input = take_floats(a, x_cols + (is_gru ? n : 0));
-        state->hidden = is_gru && layers ? state->input + x_cols : NULL;
-        state->selected = is_gru ? take(a, (size_t)n, 1) : NULL;
-    }
+    s->features = take_rows(a, m, -1);
+    s->numbers = s->features.data;
+    place_outputs(a, m, layers);
     s->previous = take_floats(a, m->hop_length);
     s->overlap = take_floats(a, m->hop_length);
-    s->mask = take_floats(a, m->mask_bins + wh_coefficients(m));
-    s->past = take_floats(a, wh_coefficients(m));
-    s->earlier = take_floats(a, m->layers[0].input_size);
+    s->mask = take_floats(a, m->mask_bins);
+    s->past = take_floats(a, m->filter_order * wh_past_values(m));
+    s->earlier = take_floats(a, m->feature_bins);
     place_scratch(a, m, &s->work);
 }
 
@@ -131,6 +221,8 @@ wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_s
     s->dial_cap = source->dial_cap;
     s->dial_state = source->dial_state;
     s->hop_percent = source->hop_percent;
+    s->power = source->power;
+    s->level = source->level;
     s->min_gain = source->min_gain;
     s->band_first = source->band_first;
     s->band_count = source->band_count;
@@ -143,7 +235,7 @@ wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_s
         s->layers[i].ticks = source->layers[i].ticks;
     }
     /* Everything behind the layer table is plain numbers in the same order. */
-    const size_t start = (size_t)((const char *)source->layers[0].input - (const char *)source);
+    const size_t start = (size_t)((const char *)source->numbers - (const char *)source);
     memcpy((char *)s + start, (const char *)source + start, source->bytes - start);
     *out = s;
     return WH_OK;
@@ -152,13 +244,13 @@ wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_s
 wh_status wh_stream_reset(wh_stream *s)
 {
     if (!s) return WH_ERR_NULL;
-    const size_t start = (size_t)((char *)s->layers[0].input - (char *)s);
+    const size_t start = (size_t)((char *)s->numbers - (char *)s);
     memset((char *)s + start, 0, s->bytes - start);
     for (int32_t i = 0; i < s->model->n_layers; ++i)
         s->layers[i].macs = s->layers[i].updated = s->layers[i].ticks = 0;
     s->hops = s->total_ticks = 0;
     s->dial_state = (wh_dial_state){0};
-    s->hop_percent = 0.0;
+    s->hop_percent = s->power = 0.0;
     return WH_OK;
 }
 
@@ -177,7 +269,7 @@ wh_status wh_stream_set_dial(wh_stream *s, wh_dial dial, double low, double high
         return WH_ERR_RANGE;
     if (dial != s->dial) {
         s->dial_state = (wh_dial_state){0};
-        memset(s->earlier, 0, (size_t)s->model->layers[0].input_size * sizeof *s->earlier);
+        memset(s->earlier, 0, (size_t)s->model->feature_bins * sizeof *s->earlier);
     }
     s->dial = dial;
     s->dial_low = low;

@@ -6,8 +6,9 @@
  *
  * Dot product of a packed row: WH_LANES partial sums, each starting at 0, lane k adding the
  * products of the columns with col % WH_LANES == k in ascending order; then the partial sums are
- * folded, k with k + 8, then k with k + 4, k + 2, k + 1. Every row is computed by itself, so its
- * value does not depend on which other rows are computed in the same call.
+ * folded, k with k + 8, then k with k + 4, k + 2, k + 1, and the bias is added. Every row is computed
+ * by itself, so its value does not depend on which other rows or positions are computed with it.
+ * Sums over channels are made in the same way.
  */
 #ifndef WH_KERNELS_H
 #define WH_KERNELS_H
@@ -34,17 +35,29 @@ typedef struct {
     float *r, *cx, *ch;
 } wh_unit_sums;
 
+/* What a product sees at one or several positions: [x | h], two runs of whole chunks; the second may
+ * be empty. The next position is x_step and h_step floats further. */
+typedef struct {
+    const float *x, *h;
+    int32_t x_cols, h_cols, x_step, h_step;
+} wh_inputs;
+
 typedef struct {
     const char *name;
 
-    /* y[rows] = W x + bias. W: panels; x: `cols` floats, a multiple of WH_LANES. */
-    void (*f32_gemv_panels)(float *y, const float *w, const float *bias, const float *x,
-                            int32_t rows, int32_t cols);
+    /* At each of `count` positions y[rows] = W [x | h] + bias. W: panels; y of the next position is
+     * y_step floats further, its bias bias_step; bias may be y itself, or NULL for zeros. */
+    void (*f32_panels)(float *y, int32_t y_step, const float *w, const float *bias,
+                       int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count);
 
-    /* For k in 0..count-1 and unit j = units[k], ascending, with v = [x | h] of x_cols + h_cols
-     * floats: r[k] = R_j v + bias, cx[k] = C_j[x part] x + bias, ch[k] = C_j[h part] h + bias. */
-    void (*f32_gemv_units)(wh_unit_sums y, const wh_unit_rows *rows, const float *v,
-                           const int32_t *units, int32_t count);
+    /* For k in 0..count-1 and unit j = units[k], ascending: r[k] = R_j [x | h] + bias,
+     * cx[k] = C_j[x part] x + bias, ch[k] = C_j[h part] h + bias. */
+    void (*f32_units)(wh_unit_sums y, const wh_unit_rows *rows, const float *x, const float *h,
+                      const int32_t *units, int32_t count);
+
+    /* y[n] = (x - mean) / sqrt(variance + 1e-5), times weight plus bias unless NULL; y may be x. */
+    void (*f32_layer_norm)(float *y, const float *x, const float *weight, const float *bias,
+                           int32_t n);
 
     /* Write the indices of the `a` largest of v[n] to `units` in ascending order; of equal values
      * the lowest index wins, and -0 equals 0. 1 <= a < n; units and keys have room for n. */

@@ -4,9 +4,20 @@ import numpy as np
 
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.engine import _ext
+from wheesht.spec.bands import band_bounds
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.heads import DeepFilter
-from wheesht.spec.layers import GRU, Linear
+from wheesht.spec.front_end import ScaledSpectrum
+from wheesht.spec.heads import DeepFilter, Head, MagnitudeFilter
+from wheesht.spec.layers import (
+    GRU,
+    BandAnalysis,
+    BandSynthesis,
+    Conv,
+    LayerNorm,
+    Linear,
+    Rectifier,
+    Residual,
+)
 
 
 def pack(bundle: Bundle) -> _ext.Model:
@@ -22,30 +33,44 @@ def pack(bundle: Bundle) -> _ext.Model:
     _ext.Model
         Holds copies of all tensors; may serve any number of streams and threads.
     """
-    spec, tensors = bundle.spec, bundle.tensors
+    spec = bundle.spec
     front = spec.front_end
-    deep_filter = spec.mask if isinstance(spec.mask, DeepFilter) else None
     model = _ext.Model(
         win_length=front.win_length,
         hop_length=front.hop_length,
         n_fft=front.n_fft,
         window=_f32(sqrt_hann(front.win_length)),
         twiddle=twiddle_factors(front.n_fft),
-        first_bin=spec.features.first_bin,
-        floor=spec.features.floor,
-        mean=_f32(tensors["features.mean"]),
-        scale=_f32(tensors["features.scale"]),
-        mask_first_bin=spec.mask.first_bin,
-        mask_bins=spec.mask.n_bins,
-        filter_bins=deep_filter.filter_bins if deep_filter else 0,
-        filter_order=deep_filter.order if deep_filter else 0,
     )
-    for layer in spec.layers:
-        own = {kind: tensors[f"{layer.name}.{kind}"] for kind in layer.tensor_shapes()}
-        if isinstance(layer, GRU):
-            _add_gru(model, layer, own)
-        else:
-            _add_linear(model, layer, own)
+    _set_features(model, bundle)
+    _set_head(model, spec.mask)
+    width, places = spec.features.output_shape.channels, {}
+    for i, (layer, shape) in enumerate(zip(spec.layers, spec.layer_shapes, strict=True)):
+        own = {t: bundle.tensors[f"{layer.name}.{t}"] for t in layer.tensor_shapes()}
+        match layer:
+            case Linear():
+                _add_linear(model, layer, own)
+            case GRU():
+                _add_gru(model, layer, own)
+            case Conv():
+                taps = np.moveaxis(own["weight"], 1, 0)  # (kernel, O, I)
+                weight = panels(pad_columns(*taps))
+                sizes = layer.input_size, layer.output_size, layer.kernel_size
+                model.add_conv(*sizes, weight, _f32(own["bias"]))
+            case LayerNorm():
+                model.add_layer_norm(width, *(_f32(own[t]) for t in own))
+            case Rectifier():
+                model.add_rectifier(width)
+            case Residual():
+                model.add_residual(width, places[layer.source])
+            case BandAnalysis():
+                bounds = band_bounds(layer.input_size, layer.n_bands)
+                parts = _bands(bounds, own["weight"].T)
+                weight = np.concatenate([panels(pad_columns(part.T)) for part in parts])
+                model.add_band_analysis(_i32(bounds), layer.output_size, weight)
+            case BandSynthesis():
+                _add_band_synthesis(model, layer, own)
+        places[layer.name], width = i, shape.channels
     return model
 
 
@@ -114,24 +139,68 @@ def _add_linear(model: _ext.Model, layer: Linear, own: dict[str, np.ndarray]) ->
     )
 
 
+def _set_features(model: _ext.Model, bundle: Bundle) -> None:
+    part = bundle.spec.features
+    own = {t: _f32(bundle.tensors[f"features.{t}"]) for t in part.tensor_shapes()}
+    root = isinstance(part, ScaledSpectrum) and part.compression == "root"
+    model.set_features(part.kind, part.first_bin, part.n_bins, part.floor, root=root, **own)
+
+
+def _set_head(model: _ext.Model, head: Head) -> None:
+    filter_bins = head.filter_bins if isinstance(head, DeepFilter) else 0
+    order = head.order if isinstance(head, DeepFilter | MagnitudeFilter) else 0
+    width = head.width if isinstance(head, MagnitudeFilter) else 0
+    model.set_head(head.kind, head.first_bin, head.n_bins, filter_bins, order, width)
+
+
 def _add_gru(model: _ext.Model, layer: GRU, own: dict[str, np.ndarray]) -> None:
-    rows = pad_columns(own["w_x"], own["w_h"])  # (3H, I' + H'), stacked r, z, c
-    reset, update, candidate = np.split(rows, 3)
-    x_r, x_z, x_c = np.split(own["b_x"].astype(np.float64), 3)
-    h_r, h_z, h_c = np.split(own["b_h"].astype(np.float64), 3)
-    threshold = None
-    if "threshold" in own:
-        theta = own["threshold"].astype(np.float64)
-        threshold = _f32(np.log(theta / (1.0 - theta)))
+    z, rc, bias, threshold = [], [], [], []
+    for direction in layer.directions:
+        w_x, w_h = own[f"{direction}w_x"], own[f"{direction}w_h"]
+        rows = pad_columns(w_x, w_h)  # (3H, I' + H'), stacked r, z, c
+        reset, update, candidate = np.split(rows, 3)
+        if layer.scan == "time":
+            z.append(panels(update))
+        else:
+            z += [panels(pad_columns(np.split(w, 3)[1])) for w in (w_x, w_h)]
+        rc.append(unit_blocks(reset, candidate))
+        x_r, x_z, x_c = np.split(own[f"{direction}b_x"].astype(np.float64), 3)
+        h_r, h_z, h_c = np.split(own[f"{direction}b_h"].astype(np.float64), 3)
+        bias += [x_z + h_z, x_r + h_r, x_c, h_c]
+        if layer.gate == "threshold":
+            theta = own[f"{direction}threshold"].astype(np.float64)
+            threshold.append(np.log(theta / (1.0 - theta)))
     model.add_gru(
         layer.input_size,
         layer.hidden_size,
-        panels(update),
-        unit_blocks(reset, candidate),
-        _f32(np.stack([x_z + h_z, x_r + h_r, x_c, h_c])),
+        np.concatenate(z),
+        np.concatenate(rc),
+        _f32(np.stack(bias)),
         layer.gate,
-        threshold,
+        _f32(np.concatenate(threshold)) if threshold else None,
+        layer.scan,
     )
+
+
+def _add_band_synthesis(
+    model: _ext.Model, layer: BandSynthesis, own: dict[str, np.ndarray]
+) -> None:
+    bounds = band_bounds(layer.n_bins, layer.n_bands)
+    parts = _bands(bounds, own["weight"])  # (width, D, I) each
+    weight = [panels(pad_columns(part.reshape(-1, layer.input_size))) for part in parts]
+    bias = _f32(own["bias"].ravel())
+    packed = np.concatenate(weight)
+    model.add_band_synthesis(layer.input_size, _i32(bounds), layer.output_size, packed, bias)
+
+
+def _bands(bounds: tuple[int, ...], rows: np.ndarray) -> list[np.ndarray]:
+    """Split an array whose first axis is the bands' bins, band by band."""
+    widths = [high - low for low, high in zip(bounds, bounds[2:], strict=False)]
+    return np.split(rows, np.cumsum(widths)[:-1])
+
+
+def _i32(numbers: tuple[int, ...]) -> np.ndarray:
+    return np.array(numbers, dtype=np.int32)
 
 
 def _f32(array: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ class Layers:
     Attributes
     ----------
     states : list of ndarray, shape (positions, channels)
-        Hidden states of every GRU: of the last frame; over time those that go on.
+        Hidden states of every GRU after the last frame; those over time go on from there.
     executed_macs : list of int
         Per layer: elements of the rows multiplied.
     """

@@ -118,8 +118,9 @@ class ReferenceStream:
 
     @property
     def hidden(self) -> np.ndarray:
-        """Hidden states, (sum of units,), layers in order, each position by position."""
-        return np.concatenate([np.zeros(0), *(h.ravel() for h in self._layers.states)])
+        """Hidden states over time, (sum of units,), layers in order, each position by position."""
+        states = zip(self.spec.recurrent_layers, self._layers.states, strict=True)
+        return np.concatenate([np.zeros(0), *(h.ravel() for la, h in states if la.scan == "time")])
 
     @property
     def masks(self) -> np.ndarray:

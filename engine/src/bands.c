@@ -1,0 +1,51 @@
+/* Between bins and mel-spaced bands: a small matrix for each band. */
+#include <string.h>
+
+#include "internal.h"
+
+void wh_band_analysis_run(wh_stream *s, int32_t i)
+{
+    const wh_layer *la = &s->model->layers[i];
+    layer_state *state = &s->layers[i];
+    const rows *x = wh_input(s, i), *y = &state->output;
+    const float *weight = la->weight_f32;
+    for (int32_t b = 0; b < la->n_bands; ++b) {
+        const int32_t first = la->bounds[b], width = la->bounds[b + 2] - first;
+        const wh_inputs in = {x->data + first, NULL, wh_padded(width), 0, 0, 0};
+        s->kernels->f32_panels(y->data + b * y->step, 0, weight, NULL, 0, &in, y->channels, 1);
+        weight += wh_panel_floats(y->channels, in.x_cols);
+        state->macs += (uint64_t)y->channels * (uint64_t)width;
+    }
+}
+
+/* Adds what a band gives to its bins. */
+static void overlap(const rows *y, int32_t first, int32_t width, const float *restrict band)
+{
+    for (int32_t f = 0; f < width; ++f) {
+        float *restrict bin = y->data + (first + f) * y->step;
+        for (int32_t c = 0; c < y->channels; ++c) bin[c] += band[f * y->channels + c];
+    }
+}
+
+void wh_band_synthesis_run(wh_stream *s, int32_t i)
+{
+    const wh_layer *la = &s->model->layers[i];
+    layer_state *state = &s->layers[i];
+    const rows *x = wh_input(s, i), *y = &state->output;
+    const int32_t values = (y->positions - 1) * y->step + y->channels;
+    const float *weight = la->weight_f32, *bias = la->bias;
+    memset(y->data, 0, (size_t)values * sizeof *y->data);
+    for (int32_t b = 0; b < la->n_bands; ++b) {
+        const int32_t first = la->bounds[b], width = la->bounds[b + 2] - first;
+        const int32_t n = width * y->channels;
+        const wh_inputs in = {x->data + b * x->step, NULL, wh_padded(la->input_size), 0, 0, 0};
+        s->kernels->f32_panels(s->work.band, 0, weight, bias, 0, &in, n, 1);
+        overlap(y, first, width, s->work.band);
+        weight += wh_panel_floats(n, in.x_cols);
+        bias += n;
+        state->macs += (uint64_t)n * (uint64_t)la->input_size;
+    }
+    for (int32_t k = la->bounds[1] * y->step; k < la->bounds[la->n_bands] * y->step; ++k)
+        y->data[k] *= 0.5f;
+    s->kernels->f32_tanh(y->data, values);
+}
