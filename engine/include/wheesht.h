@@ -9,13 +9,13 @@
  *  shared between streams and threads, and must outlive every stream made from them. Alignment
  *  to 64 bytes is recommended for speed and not required.
  *
- *  Packed matrices. Columns are padded with zeros to a multiple of WH_LANES. Where the input of
- *  a matrix is a concatenation [x | h], each part is padded on its own.
- *  - panels: groups of WH_PANEL_ROWS rows; element (row, col) of a matrix with C padded columns
- *    is at [row / R][col / L][row % R][col % L], R = WH_PANEL_ROWS, L = WH_LANES; missing rows
- *    of the last group are zeros.
+ *  Packed matrices.
+ *  - panels: groups of WH_PANEL_ROWS rows; element (row, col) of a matrix with C columns is at
+ *    [row / R][col][row % R], R = WH_PANEL_ROWS; missing rows of the last group are zeros. Of an
+ *    input [x | h] the columns lie side by side.
  *  - unit blocks: per unit its reset row and its candidate row, interleaved: element (gate, col)
- *    of unit j is at [j][col / L][gate][col % L], gate 0 = reset, 1 = candidate. A unit is one
+ *    of unit j is at [j][col / L][gate][col % L], L = WH_LANES, gate 0 = reset, 1 = candidate. Both
+ *    parts of [x | h] are padded with zero columns to a multiple of L, each on its own. A unit is one
  *    contiguous run of memory, and a unit that is not updated costs no memory traffic.
  *
  *  Between layers pass the values of one or several positions along frequency, so many channels at
@@ -47,7 +47,7 @@ extern "C" {
 #endif
 
 #define WH_LANES 16        /* partial sums of a dot product, floats per chunk of a packed row */
-#define WH_PANEL_ROWS 8    /* rows per panel */
+#define WH_PANEL_ROWS 16   /* rows per panel */
 #define WH_MAX_WIDTH 4096  /* largest input_size and output_size of a layer */
 #define WH_MAX_POSITIONS 512
 #define WH_MAX_LAYERS 64

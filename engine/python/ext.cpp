@@ -151,7 +151,7 @@ public:
         wh_layer layer = sized(WH_LINEAR, input_size, output_size);
         layer.activation = named<wh_activation>(activation, kActivations, 5, "activation");
         layer.slope = slope;
-        need_size(weight.size(), panel_size(output_size, chunks(input_size)), "weight");
+        need_size(weight.size(), panel_size(output_size, input_size), "weight");
         need_size(bias.size(), static_cast<size_t>(output_size), "bias");
         layer.weight_f32 = keep(weight);
         layer.bias = keep(bias);
@@ -164,8 +164,7 @@ public:
         wh_layer layer = sized(WH_CONV, input_size, output_size);
         if (kernel_size < 1 || kernel_size > WH_MAX_KERNEL) check(WH_ERR_LAYER, "kernel_size");
         layer.kernel_size = kernel_size;
-        const size_t columns = static_cast<size_t>(kernel_size) * chunks(input_size);
-        need_size(weight.size(), panel_size(output_size, columns), "weight");
+        need_size(weight.size(), panel_size(output_size, kernel_size * input_size), "weight");
         need_size(bias.size(), static_cast<size_t>(output_size), "bias");
         layer.weight_f32 = keep(weight);
         layer.bias = keep(bias);
@@ -181,7 +180,7 @@ public:
         const size_t n = static_cast<size_t>(hidden_size);
         const size_t directions = layer.scan == WH_SCAN_BOTH ? 2 : 1;
         const size_t columns = chunks(input_size) + chunks(hidden_size);
-        need_size(z.size(), directions * panel_size(hidden_size, columns), "z");
+        need_size(z.size(), directions * panel_size(hidden_size, input_size + hidden_size), "z");
         need_size(rc.size(), directions * 2 * n * columns, "rc");
         if (bias.shape(0) != 4 * directions)
             refuse("bias", "needs 4 rows for each direction: z, r, c of x, c of h");
@@ -214,7 +213,7 @@ public:
     {
         size_t needed = 0;
         for (size_t i = 0; i + 2 < checked(bounds).size(); ++i)
-            needed += panel_size(output_size, chunks(bounds.data()[i + 2] - bounds.data()[i]));
+            needed += panel_size(output_size, bounds.data()[i + 2] - bounds.data()[i]);
         wh_layer layer = sized(WH_BAND_ANALYSIS, bounds.data()[bounds.size() - 1], output_size);
         need_size(weight.size(), needed, "weight");
         set_bounds(layer, bounds);
@@ -229,7 +228,7 @@ public:
         size_t needed = 0, values = 0;
         for (size_t i = 0; i + 2 < checked(bounds).size(); ++i) {
             const long long n = (bounds.data()[i + 2] - bounds.data()[i]) * output_size;
-            needed += panel_size(n, chunks(input_size));
+            needed += panel_size(n, input_size);
             values += static_cast<size_t>(n);
         }
         need_size(weight.size(), needed, "weight");
@@ -253,9 +252,9 @@ public:
 
 private:
     static size_t chunks(long long n) { return padded(static_cast<size_t>(n), WH_LANES); }
-    static size_t panel_size(long long rows, size_t columns)
+    static size_t panel_size(long long rows, long long columns)
     {
-        return padded(static_cast<size_t>(rows), WH_PANEL_ROWS) * columns;
+        return padded(static_cast<size_t>(rows), WH_PANEL_ROWS) * static_cast<size_t>(columns);
     }
 
     static wh_layer sized(wh_kind kind, long long input_size, long long output_size)

@@ -11,7 +11,7 @@ void wh_band_analysis_run(wh_stream *s, int32_t i)
     const float *weight = la->weight_f32;
     for (int32_t b = 0; b < la->n_bands; ++b) {
         const int32_t first = la->bounds[b], width = la->bounds[b + 2] - first;
-        const wh_inputs in = {x->data + first, NULL, wh_padded(width), 0, 0, 0};
+        const wh_inputs in = {x->data + first, NULL, width, 0, 0, 0};
         s->kernels->f32_panels(y->data + b * y->step, 0, weight, NULL, 0, &in, y->channels, 1);
         weight += wh_panel_floats(y->channels, in.x_cols);
         state->macs += (uint64_t)y->channels * (uint64_t)width;
@@ -38,7 +38,7 @@ void wh_band_synthesis_run(wh_stream *s, int32_t i)
     for (int32_t b = 0; b < la->n_bands; ++b) {
         const int32_t first = la->bounds[b], width = la->bounds[b + 2] - first;
         const int32_t n = width * y->channels;
-        const wh_inputs in = {x->data + b * x->step, NULL, wh_padded(la->input_size), 0, 0, 0};
+        const wh_inputs in = {x->data + b * x->step, NULL, la->input_size, 0, 0, 0};
         s->kernels->f32_panels(s->work.band, 0, weight, bias, 0, &in, n, 1);
         overlap(y, first, width, s->work.band);
         weight += wh_panel_floats(n, in.x_cols);

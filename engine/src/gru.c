@@ -16,7 +16,7 @@ static cell cell_of(const wh_layer *la, int32_t direction)
     const size_t columns = (size_t)x_cols + (size_t)h_cols, d = (size_t)direction;
     const cell c = {
         la,
-        la->z_f32 + d * wh_panel_floats(n, x_cols + h_cols),
+        la->z_f32 + d * wh_panel_floats(n, la->input_size + n),
         la->threshold ? la->threshold + direction * n : NULL,
         {la->rc_f32 + d * 2 * (size_t)n * columns, la->bias + direction * 4 * n, n, x_cols, h_cols},
     };
@@ -31,9 +31,9 @@ static int32_t selected_units(double percent, int32_t n)
 }
 
 /* Fills `units` with the rows to compute, ascending, and returns how many there are. */
-static int32_t choose_units(wh_stream *s, const cell *c, const float *pre_z, const uint8_t *given)
+static int32_t choose_units(wh_stream *s, const cell *c, const float *pre_z, const uint8_t *given,
+                            int32_t *units)
 {
-    int32_t *units = s->work.units;
     const int32_t n = c->rc.n;
     int32_t count = 0;
     if (given) {
@@ -53,40 +53,57 @@ static int32_t choose_units(wh_stream *s, const cell *c, const float *pre_z, con
     return count;
 }
 
-/* New values of the listed units, from their pre-activations, into z. */
-static void blend(wh_stream *s, const float *restrict pre_z, const float *restrict hidden,
-                  int32_t count)
+/* Where a step that waits for its new values stands: its units in the batch, and its state. */
+typedef struct {
+    int32_t first, count;
+    float *h;
+    uint8_t *selected;
+} waiting;
+
+/* Chooses the units of a step and computes their sums, behind those of `total` units that wait in
+ * the batch; `h` does not change yet. */
+static waiting gather(wh_stream *s, layer_state *state, const cell *c, const float *pre_z,
+                      const float *x, float *h, const uint8_t *given, uint8_t *selected,
+                      int32_t total)
 {
     const scratch *w = &s->work;
-    const int32_t *restrict units = w->units;
-    float *restrict z = w->z, *restrict r = w->r, *restrict c = w->cx, *restrict ch = w->ch;
+    int32_t *restrict units = w->units + total;
+    float *restrict z = w->z + total, *restrict old = w->old + total;
+    const int32_t n = c->rc.n, count = choose_units(s, c, pre_z, given, units);
+    const wh_unit_sums sums = {w->r + total, w->cx + total, w->ch + total};
+    s->kernels->f32_units(sums, &c->rc, x, h, units, count);
     for (int32_t k = 0; k < count; ++k) z[k] = pre_z[units[k]];
-    s->kernels->f32_sigmoid(z, count);
-    s->kernels->f32_sigmoid(r, count);
-    for (int32_t k = 0; k < count; ++k) c[k] += r[k] * ch[k];
-    s->kernels->f32_tanh(c, count);
-    for (int32_t k = 0; k < count; ++k) z[k] = z[k] * c[k] + (1.0f - z[k]) * hidden[units[k]];
+    for (int32_t k = 0; k < count; ++k) old[k] = h[units[k]];
+    state->macs += ((uint64_t)n + 2 * (uint64_t)count) * (uint64_t)(c->layer->input_size + n);
+    state->updated += (uint64_t)count;
+    memset(selected, 0, (size_t)n);
+    const waiting step = {total, count, h, selected};
+    return step;
 }
 
-/* Everything of a step but its update gates: from `x` and `h`, which changes. */
-static void update(wh_stream *s, layer_state *state, const cell *c, const float *pre_z,
-                   const float *x, float *h, const uint8_t *given, uint8_t *selected)
+/* New values of all units in the batch: one run over long arrays, which hides the latency of the
+ * activations. */
+static void blend(wh_stream *s, int32_t total)
 {
     const scratch *w = &s->work;
-    const int32_t count = choose_units(s, c, pre_z, given);
-    const wh_unit_sums sums = {w->r, w->cx, w->ch};
-    s->kernels->f32_units(sums, &c->rc, x, h, w->units, count);
-    blend(s, pre_z, h, count);
+    float *restrict z = w->z, *restrict r = w->r, *restrict c = w->cx;
+    const float *restrict ch = w->ch, *restrict old = w->old;
+    s->kernels->f32_sigmoid(z, total);
+    s->kernels->f32_sigmoid(r, total);
+    for (int32_t k = 0; k < total; ++k) c[k] += r[k] * ch[k];
+    s->kernels->f32_tanh(c, total);
+    for (int32_t k = 0; k < total; ++k) z[k] = z[k] * c[k] + (1.0f - z[k]) * old[k];
+}
 
-    /* Only now, when every row has read the old state, may it change. */
-    memset(selected, 0, (size_t)c->rc.n);
-    for (int32_t k = 0; k < count; ++k) {
-        h[w->units[k]] = w->z[k];
-        selected[w->units[k]] = 1;
+/* Only now, when every row has read the old state, may it change. */
+static void scatter(wh_stream *s, const waiting *step)
+{
+    const int32_t *units = s->work.units + step->first;
+    const float *z = s->work.z + step->first;
+    for (int32_t k = 0; k < step->count; ++k) {
+        step->h[units[k]] = z[k];
+        step->selected[units[k]] = 1;
     }
-    const uint64_t row_macs = (uint64_t)(c->layer->input_size + c->rc.n);
-    state->macs += ((uint64_t)c->rc.n + 2 * (uint64_t)count) * row_macs;
-    state->updated += (uint64_t)count;
 }
 
 /* A step at every position, each with its own state: the update gates of all are one product. */
@@ -96,45 +113,81 @@ static void time_run(wh_stream *s, int32_t i, const uint8_t *given)
     const cell c = cell_of(&s->model->layers[i], 0);
     const rows *x = wh_input(s, i), *h = &state->output;
     const int32_t n = c.rc.n;
-    const wh_inputs in = {x->data, h->data, c.rc.x_cols, c.rc.h_cols, x->step, h->step};
+    const wh_inputs in = {x->data, h->data, c.layer->input_size, n, x->step, h->step};
     s->kernels->f32_panels(s->work.pre_z, h->step, c.z, c.rc.bias, 0, &in, n, h->positions);
-    for (int32_t k = 0; k < h->positions; ++k)
-        update(s, state, &c, s->work.pre_z + k * h->step, x->data + k * x->step,
-               h->data + k * h->step, given ? given + k * n : NULL, state->selected + k * n);
+    for (int32_t k = 0; k < h->positions;) {
+        waiting steps[WH_BATCH];
+        int32_t size = 0, total = 0;
+        for (; size < WH_BATCH && k < h->positions; ++size, ++k) {
+            steps[size] = gather(s, state, &c, s->work.pre_z + k * h->step, x->data + k * x->step,
+                                 h->data + k * h->step, given ? given + k * n : NULL,
+                                 state->selected + k * n, total);
+            total += steps[size].count;
+        }
+        blend(s, total);
+        for (int32_t b = 0; b < size; ++b) scatter(s, &steps[b]);
+    }
 }
 
-/* One direction within the frame. The part of the update gates that comes from the input does not
+/* One direction within the frame. */
+typedef struct {
+    cell c;
+    const float *z_h;  /* panels of the state's part of the update gates */
+    float *pre_z, *h;
+    int32_t down;
+} walk;
+
+/* Begins at the edge of the frame. The part of the update gates that comes from the input does not
  * wait for the state: it is one product for all positions. */
-static void frame_run(wh_stream *s, int32_t i, int32_t direction, const uint8_t *given)
+static walk begin_walk(wh_stream *s, int32_t i, int32_t direction)
+{
+    const wh_layer *la = &s->model->layers[i];
+    const rows *x = wh_input(s, i);
+    const int32_t step = wh_padded(la->output_size);
+    walk w = {cell_of(la, direction), NULL, s->work.pre_z + direction * x->positions * step,
+              s->work.h + direction * step, la->scan == WH_SCAN_DOWN || direction == 1};
+    const wh_inputs in = {x->data, NULL, la->input_size, 0, x->step, 0};
+    w.z_h = w.c.z + wh_panel_floats(la->output_size, la->input_size);
+    s->kernels->f32_panels(w.pre_z, step, w.c.z, w.c.rc.bias, 0, &in, la->output_size, x->positions);
+    memset(w.h, 0, (size_t)step * sizeof *w.h);
+    return w;
+}
+
+/* Up and down go side by side, so that one hides the latency of the other. */
+static void frame_run(wh_stream *s, int32_t i, const uint8_t *given)
 {
     layer_state *state = &s->layers[i];
     const wh_layer *la = &s->model->layers[i];
-    const cell c = cell_of(la, direction);
     const rows *x = wh_input(s, i), *y = &state->output;
-    const int32_t n = c.rc.n, step = c.rc.h_cols, places = y->positions;
-    const int32_t down = la->scan == WH_SCAN_DOWN || direction == 1;
-    const wh_inputs from_x = {x->data, NULL, c.rc.x_cols, 0, x->step, 0};
-    s->kernels->f32_panels(s->work.pre_z, step, c.z, c.rc.bias, 0, &from_x, n, places);
-    const float *z_h = c.z + wh_panel_floats(n, c.rc.x_cols);
-    float *h = s->work.h;
-    memset(h, 0, (size_t)c.rc.h_cols * sizeof *h);
+    const int32_t n = la->output_size, directions = wh_directions(la), places = y->positions;
+    walk walks[2];
+    for (int32_t d = 0; d < directions; ++d) walks[d] = begin_walk(s, i, d);
     for (int32_t t = 0; t < places; ++t) {
-        const int32_t k = down ? places - 1 - t : t;
-        const int32_t unit = (k * wh_directions(la) + direction) * n;
-        float *pre_z = s->work.pre_z + k * step;
-        const wh_inputs from_h = {h, NULL, c.rc.h_cols, 0, 0, 0};
-        s->kernels->f32_panels(pre_z, step, z_h, pre_z, step, &from_h, n, 1);
-        update(s, state, &c, pre_z, x->data + k * x->step, h, given ? given + unit : NULL,
-               state->selected + unit);
-        memcpy(y->data + k * y->step + direction * n, h, (size_t)n * sizeof *h);
+        waiting steps[2];
+        int32_t total = 0;
+        for (int32_t d = 0; d < directions; ++d) {
+            const walk *w = &walks[d];
+            const int32_t k = w->down ? places - 1 - t : t, unit = (k * directions + d) * n;
+            float *pre_z = w->pre_z + k * wh_padded(n);
+            const wh_inputs in = {w->h, NULL, n, 0, 0, 0};
+            s->kernels->f32_panels(pre_z, 0, w->z_h, pre_z, 0, &in, n, 1);
+            steps[d] = gather(s, state, &w->c, pre_z, x->data + k * x->step, w->h,
+                              given ? given + unit : NULL, state->selected + unit, total);
+            total += steps[d].count;
+        }
+        blend(s, total);
+        for (int32_t d = 0; d < directions; ++d) {
+            const int32_t k = walks[d].down ? places - 1 - t : t;
+            scatter(s, &steps[d]);
+            memcpy(y->data + k * y->step + d * n, walks[d].h, (size_t)n * sizeof *y->data);
+        }
     }
 }
 
 void wh_gru_run(wh_stream *s, int32_t i, const uint8_t *given)
 {
-    const wh_layer *la = &s->model->layers[i];
-    if (la->scan == WH_SCAN_TIME)
+    if (s->model->layers[i].scan == WH_SCAN_TIME)
         time_run(s, i, given);
     else
-        for (int32_t d = 0; d < wh_directions(la); ++d) frame_run(s, i, d, given);
+        frame_run(s, i, given);
 }

@@ -22,9 +22,11 @@ typedef struct {
 
 /* Buffers that every layer may use and none keeps. */
 typedef struct {
-    float *z, *r, *cx, *ch, *h;         /* widest GRU each, padded */
-    float *pre_z;                       /* and for every position, H padded to a row */
-    int32_t *units, *keys;
+    float *z, *r, *cx, *ch, *old;       /* of the units of a batch of steps of the widest GRU */
+    int32_t *units;                     /* and which they are */
+    int32_t *keys;                      /* widest GRU */
+    float *h;                           /* a state for each direction within the frame */
+    float *pre_z;                       /* for each direction and position, H padded to a row */
     float *band;                        /* what one band gives in a synthesis */
     float *frame, *fft;                 /* (n_fft,), wh_fft_scratch(n_fft) */
     float *re, *im;                     /* spectrum, n_bins each, padded */
@@ -62,6 +64,9 @@ struct wh_stream {
 
 /* Added to powers on the scale of a spectrum's level before a root is taken. */
 #define WH_ROOT_FLOOR 1e-8f
+
+/* Steps of a GRU over time whose activations are computed together. */
+enum { WH_BATCH = 16 };
 
 static inline int32_t wh_directions(const wh_layer *la)
 {

@@ -26,12 +26,13 @@ static void linear_run(wh_stream *s, int32_t i)
 {
     const wh_layer *la = &s->model->layers[i];
     const rows *x = wh_input(s, i), *y = &s->layers[i].output;
-    product(s, y, la, x->data, wh_padded(la->input_size), x->step);
+    product(s, y, la, x->data, la->input_size, x->step);
     s->layers[i].macs += (uint64_t)y->positions * (uint64_t)y->channels * (uint64_t)la->input_size;
     activate(s, y, la->activation, la->slope);
 }
 
-/* A window of positions is one run of memory, margins included. */
+/* Rows before a convolution lie close together: a window of positions is one run of memory, margins
+ * included. */
 static void conv_run(wh_stream *s, int32_t i)
 {
     const wh_layer *la = &s->model->layers[i];

@@ -24,7 +24,7 @@ static float *take_floats(arena *a, int32_t count)
     return take(a, (size_t)wh_padded(count), sizeof(float));
 }
 
-/* Widest GRU in units, and in positions times padded units. */
+/* Widest GRU in units, and in directions times positions times padded units. */
 static void widest_gru(const wh_model *m, int32_t *units, int32_t *values)
 {
     *units = *values = 1;
@@ -34,7 +34,7 @@ static void widest_gru(const wh_model *m, int32_t *units, int32_t *values)
         wh_shape(m, i, &positions, &channels);
         const int32_t n = m->layers[i].output_size;
         *units = wh_at_least(*units, n);
-        *values = wh_at_least(*values, positions * wh_padded(n));
+        *values = wh_at_least(*values, wh_directions(&m->layers[i]) * positions * wh_padded(n));
     }
 }
 
@@ -55,11 +55,13 @@ static void place_scratch(arena *a, const wh_model *m, scratch *w)
     const int32_t n_bins = m->n_fft / 2 + 1;
     int32_t units, values;
     widest_gru(m, &units, &values);
-    float **const wide[] = {&w->z, &w->r, &w->cx, &w->ch, &w->h};
-    for (size_t k = 0; k < sizeof wide / sizeof wide[0]; ++k) *wide[k] = take_floats(a, units);
-    w->pre_z = take_floats(a, values);
-    w->units = take(a, (size_t)units, sizeof(int32_t));
+    float **const wide[] = {&w->z, &w->r, &w->cx, &w->ch, &w->old};
+    const int32_t batch = WH_BATCH * units + WH_LANES; /* kernels write whole chunks */
+    for (size_t k = 0; k < sizeof wide / sizeof wide[0]; ++k) *wide[k] = take_floats(a, batch);
+    w->units = take(a, (size_t)batch, sizeof(int32_t));
     w->keys = take(a, (size_t)units, sizeof(int32_t));
+    w->h = take_floats(a, 2 * wh_padded(units));
+    w->pre_z = take_floats(a, values);
     w->band = take_floats(a, widest_band(m));
     w->frame = take_floats(a, m->n_fft);
     w->fft = take_floats(a, wh_fft_scratch(m->n_fft));
@@ -71,26 +73,34 @@ static void place_scratch(arena *a, const wh_model *m, scratch *w)
     w->statistic = take_floats(a, m->feature_bins);
 }
 
-/* Rows of what layer i gives, with the margins that a convolution behind it reads: zeros. Behind the
- * last row lies a chunk, since bands begin anywhere in a row. */
-static rows take_rows(arena *a, const wh_model *m, int32_t i)
+/* Whether a convolution reads what layer i gives, in windows of whole rows. */
+static int feeds_conv(const wh_model *m, int32_t i)
 {
-    rows r;
+    return i + 1 < m->n_layers && m->layers[i + 1].kind == WH_CONV;
+}
+
+/* Shape and spacing of what layer i gives. */
+static rows shape_rows(const wh_model *m, int32_t i)
+{
+    rows r = {NULL, 0, 0, 0};
     wh_shape(m, i, &r.positions, &r.channels);
-    r.step = wh_padded(r.channels);
-    const wh_layer *next = i + 1 < m->n_layers ? &m->layers[i + 1] : NULL;
-    const int32_t margin = next && next->kind == WH_CONV ? next->kernel_size / 2 : 0;
-    float *piece = take_floats(a, (r.positions + 2 * margin) * r.step + WH_LANES);
-    r.data = piece ? piece + margin * r.step : NULL;
+    r.step = feeds_conv(m, i) ? r.channels : wh_padded(r.channels);
     return r;
+}
+
+/* Takes memory for rows; before a convolution with margins, which are zero. */
+static float *take_rows(arena *a, const wh_model *m, int32_t i, const rows *r)
+{
+    const int32_t margin = feeds_conv(m, i) ? m->layers[i + 1].kernel_size / 2 : 0;
+    float *piece = take_floats(a, (r->positions + 2 * margin) * r->step);
+    return piece ? piece + margin * r->step : NULL;
 }
 
 /* Whether what layer i gives needs memory of its own: states, and margins that must stay zero. */
 static int keeps_output(const wh_model *m, int32_t i)
 {
     const wh_layer *la = &m->layers[i];
-    return (la->kind == WH_GRU && la->scan == WH_SCAN_TIME) ||
-           (i + 1 < m->n_layers && la[1].kind == WH_CONV);
+    return (la->kind == WH_GRU && la->scan == WH_SCAN_TIME) || feeds_conv(m, i);
 }
 
 /* The last layer that reads what layer i gives; behind the last comes the head. */
@@ -124,12 +134,10 @@ static void place_outputs(arena *a, const wh_model *m, layer_state *layers)
     rows given[WH_MAX_LAYERS];
     int32_t homes[WH_MAX_LAYERS];
     for (int32_t i = 0; i < m->n_layers; ++i) {
-        rows r;
-        wh_shape(m, i, &r.positions, &r.channels);
-        r.step = wh_padded(r.channels);
+        rows r = shape_rows(m, i);
         homes[i] = find_home(m, i, homes, given, r.positions * r.step);
+        r.data = homes[i] == i ? take_rows(a, m, i, &r) : given[homes[i]].data;
         given[i] = r;
-        given[i].data = homes[i] == i ? take_rows(a, m, i).data : given[homes[i]].data;
         uint8_t *selected = NULL;
         if (m->layers[i].kind == WH_GRU)
             selected = take(a, (size_t)r.positions * (size_t)r.channels, 1);
@@ -145,7 +153,8 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
 {
     layer_state *layers = take(a, (size_t)m->n_layers, sizeof(layer_state));
     s->layers = layers;
-    s->features = take_rows(a, m, -1);
+    s->features = shape_rows(m, -1);
+    s->features.data = take_rows(a, m, -1, &s->features);
     s->numbers = s->features.data;
     place_outputs(a, m, layers);
     s->previous = take_floats(a, m->hop_length);

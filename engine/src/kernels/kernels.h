@@ -4,11 +4,13 @@
  * full, order included; products and sums are rounded separately (-ffp-contract=off); the
  * element-wise functions are the same C source in every version.
  *
- * Dot product of a packed row: WH_LANES partial sums, each starting at 0, lane k adding the
+ * Dot product of a row of panels: the products of even columns and those of odd columns are summed
+ * in ascending order, each from 0; their sum, and then the bias. In [x | h], both parts begin even.
+ * Dot product of a row of unit blocks: WH_LANES partial sums, each starting at 0, lane k adding the
  * products of the columns with col % WH_LANES == k in ascending order; then the partial sums are
- * folded, k with k + 8, then k with k + 4, k + 2, k + 1, and the bias is added. Every row is computed
- * by itself, so its value does not depend on which other rows or positions are computed with it.
- * Sums over channels are made in the same way.
+ * folded, k with k + 8, then k with k + 4, k + 2, k + 1, and the bias is added. Sums over channels
+ * are made in the same way. Every row is computed by itself, so its value does not depend on which
+ * other rows or positions are computed with it.
  */
 #ifndef WH_KERNELS_H
 #define WH_KERNELS_H
@@ -17,7 +19,7 @@
 
 #include "wheesht.h"
 
-/* Columns padded to whole chunks. */
+/* A number of columns padded to whole chunks. */
 static inline int32_t wh_padded(int32_t n)
 {
     return (n + WH_LANES - 1) / WH_LANES * WH_LANES;
@@ -35,8 +37,8 @@ typedef struct {
     float *r, *cx, *ch;
 } wh_unit_sums;
 
-/* What a product sees at one or several positions: [x | h], two runs of whole chunks; the second may
- * be empty. The next position is x_step and h_step floats further. */
+/* What a product sees at one or several positions: [x | h], two runs of columns; the second may be
+ * empty. The next position is x_step and h_step floats further. */
 typedef struct {
     const float *x, *h;
     int32_t x_cols, h_cols, x_step, h_step;
@@ -51,7 +53,7 @@ typedef struct {
                        int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count);
 
     /* For k in 0..count-1 and unit j = units[k], ascending: r[k] = R_j [x | h] + bias,
-     * cx[k] = C_j[x part] x + bias, ch[k] = C_j[h part] h + bias. */
+     * cx[k] = C_j[x part] x + bias, ch[k] = C_j[h part] h + bias. Writes whole chunks of them. */
     void (*f32_units)(wh_unit_sums y, const wh_unit_rows *rows, const float *x, const float *h,
                       const int32_t *units, int32_t count);
 
@@ -60,7 +62,8 @@ typedef struct {
                            int32_t n);
 
     /* Write the indices of the `a` largest of v[n] to `units` in ascending order; of equal values
-     * the lowest index wins, and -0 equals 0. 1 <= a < n; units and keys have room for n. */
+     * the lowest index wins, and -0 equals 0. 1 <= a < n; keys has room for n, units for a chunk
+     * more. */
     void (*f32_top_a)(int32_t *units, int32_t *keys, const float *v, int32_t n, int32_t a);
 
     /* Element-wise, in place; finite for every input, NaN included (log: for inputs >= 1e-37). */

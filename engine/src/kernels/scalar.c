@@ -12,20 +12,24 @@ static void accumulate(float part[WH_LANES], const float *w, int32_t step, const
         for (int k = 0; k < WH_LANES; ++k) part[k] = part[k] + w[k] * x[i + k];
 }
 
+/* Adds the products of a row with the columns of one part of [x | h], even and odd ones apart. */
+static const float *add_columns(float sums[2], const float *w, const float *x, int32_t cols)
+{
+    for (int32_t i = 0; i < cols; ++i) sums[i % 2] = sums[i % 2] + w[i * WH_PANEL_ROWS] * x[i];
+    return w + cols * WH_PANEL_ROWS;
+}
+
 static void f32_panels_scalar(float *y, int32_t y_step, const float *w, const float *bias,
                               int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count)
 {
-    const int32_t step = WH_PANEL_ROWS * WH_LANES, cols = in->x_cols + in->h_cols;
+    const size_t size = WH_PANEL_ROWS * (size_t)(in->x_cols + in->h_cols);
     for (int32_t p = 0; p < count; ++p)
         for (int32_t row = 0; row < rows; ++row) {
-            const float *first = w + (size_t)(row / WH_PANEL_ROWS) * WH_PANEL_ROWS * (size_t)cols +
-                                 (row % WH_PANEL_ROWS) * WH_LANES;
-            float part[WH_LANES] = {0};
-            accumulate(part, first, step, in->x + p * in->x_step, in->x_cols);
-            if (in->h_cols)
-                accumulate(part, first + in->x_cols * WH_PANEL_ROWS, step,
-                           in->h + p * in->h_step, in->h_cols);
-            y[p * y_step + row] = sum_of(part) + (bias ? bias[p * bias_step + row] : 0.0f);
+            const float *first = w + (size_t)(row / WH_PANEL_ROWS) * size + row % WH_PANEL_ROWS;
+            float s[2] = {0.0f, 0.0f};
+            const float *of_h = add_columns(s, first, in->x + p * in->x_step, in->x_cols);
+            if (in->h_cols) add_columns(s, of_h, in->h + p * in->h_step, in->h_cols);
+            y[p * y_step + row] = (s[0] + s[1]) + (bias ? bias[p * bias_step + row] : 0.0f);
         }
 }
 

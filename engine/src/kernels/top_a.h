@@ -14,31 +14,88 @@ static inline int32_t ordered_key(float x)
     return bits ^ (bits < 0 ? INT32_MAX : 0);
 }
 
-static inline int32_t count_reaching(const int32_t *keys, int32_t n, int32_t limit)
+/* Limits that are tried at once: so many that the interval between two of them is a small part of the
+ * whole, and so few that their counts fit into registers. */
+enum { PROBES = 3 };
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+static inline void count_reaching(int32_t counts[PROBES], const int32_t *keys, int32_t n,
+                                  const int32_t limits[PROBES])
+{
+    uint32_t found[PROBES] = {0};
+    for (int32_t i = 0; i < n; i += 16) {
+        const __mmask16 valid = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        const __m512i v = _mm512_maskz_loadu_epi32(valid, keys + i);
+        for (int p = 0; p < PROBES; ++p) {
+            const __m512i limit = _mm512_set1_epi32(limits[p]);
+            const __mmask16 reach = _mm512_mask_cmp_epi32_mask(valid, v, limit, _MM_CMPINT_NLT);
+            found[p] += (uint32_t)__builtin_popcount(reach);
+        }
+    }
+    for (int p = 0; p < PROBES; ++p) counts[p] = (int32_t)found[p];
+}
+
+/* The indices of the keys that reach the limit, ascending; writes up to 16 places further. */
+static inline void list_reaching(int32_t *units, const int32_t *keys, int32_t n, int32_t limit)
+{
+    __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (int32_t i = 0; i < n; i += 16) {
+        const __mmask16 valid = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        const __m512i v = _mm512_maskz_loadu_epi32(valid, keys + i);
+        const __mmask16 reach =
+            _mm512_mask_cmp_epi32_mask(valid, v, _mm512_set1_epi32(limit), _MM_CMPINT_NLT);
+        _mm512_storeu_si512(units, _mm512_maskz_compress_epi32(reach, index));
+        units += __builtin_popcount(reach);
+        index = _mm512_add_epi32(index, _mm512_set1_epi32(16));
+    }
+}
+#else
+static inline void count_reaching(int32_t counts[PROBES], const int32_t *keys, int32_t n,
+                                  const int32_t limits[PROBES])
+{
+    int32_t found[PROBES] = {0};
+    for (int32_t i = 0; i < n; ++i)
+        for (int p = 0; p < PROBES; ++p) found[p] += keys[i] >= limits[p];
+    memcpy(counts, found, sizeof found);
+}
+
+static inline void list_reaching(int32_t *units, const int32_t *keys, int32_t n, int32_t limit)
 {
     int32_t count = 0;
-    for (int32_t i = 0; i < n; ++i) count += keys[i] >= limit;
-    return count;
+    for (int32_t i = 0; i < n; ++i) { /* writes one place further than it keeps */
+        units[count] = i;
+        count += keys[i] >= limit;
+    }
 }
+#endif
 
-/* The value half way between those that two keys stand for, or, where that does not lie between
- * the keys (neighbours, NaN) or `exact` is asked for, the key half way between them. */
-static inline int32_t half_way(int32_t low, int32_t high, int exact)
+static inline float value_of(int32_t key)
 {
-    const int32_t low_bits = low ^ (low < 0 ? INT32_MAX : 0);
-    const int32_t high_bits = high ^ (high < 0 ? INT32_MAX : 0);
-    float a, b;
-    memcpy(&a, &low_bits, sizeof a);
-    memcpy(&b, &high_bits, sizeof b);
-    const int32_t key = ordered_key(0.5f * a + 0.5f * b);
-    if (!exact && low < key && key < high) return key;
-    return (int32_t)(((int64_t)low + high) >> 1);
+    const int32_t bits = key ^ (key < 0 ? INT32_MAX : 0);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
-enum { QUICK_STEPS = 16 }; /* halving values needs about 10 steps; halving keys, at most 32 */
+/* Limits that divide [low, high) evenly: by the values that the keys stand for or, where those do not
+ * all lie between low and high (neighbours, NaN) or `exact` is asked for, by the keys themselves. */
+static inline void probe(int32_t limits[PROBES], int32_t low, int32_t high, int exact)
+{
+    const float a = value_of(low), step = (value_of(high) - a) * (1.0f / (PROBES + 1));
+    int32_t between = 0;
+    for (int p = 0; p < PROBES; ++p) limits[p] = ordered_key(a + step * (float)(p + 1));
+    for (int p = 0; p < PROBES; ++p) between += (limits[p] > low) & (limits[p] < high);
+    if (between == PROBES && !exact) return;
+    const int64_t width = (int64_t)high - low;
+    for (int p = 0; p < PROBES; ++p) limits[p] = (int32_t)(low + width * (p + 1) / (PROBES + 1));
+}
+
+enum { QUICK_STEPS = 6 }; /* dividing values needs about 3 steps; dividing keys, at most 16 */
 
 /* Finds a limit that exactly `a` keys reach or, where ties allow none, the largest that more than
- * `a` reach; `reach` is how many do. Every step halves [low, high): `low` is reached by at least
+ * `a` reach; `reach` is how many do. Every step divides [low, high): `low` is reached by at least
  * `a` keys, `high` by fewer. */
 static inline int32_t find_limit(const int32_t *keys, int32_t n, int32_t a, int32_t *reach)
 {
@@ -48,13 +105,15 @@ static inline int32_t find_limit(const int32_t *keys, int32_t n, int32_t a, int3
     high += high < INT32_MAX; /* INT32_MAX is a NaN, whose place is of no interest */
     *reach = n;
     for (int step = 0; *reach != a && (int64_t)high - low > 1; ++step) {
-        const int32_t probe = half_way(low, high, step >= QUICK_STEPS);
-        const int32_t count = count_reaching(keys, n, probe);
-        if (count >= a) {
-            low = probe;
-            *reach = count;
-        } else {
-            high = probe;
+        int32_t limits[PROBES], counts[PROBES];
+        probe(limits, low, high, step >= QUICK_STEPS);
+        count_reaching(counts, keys, n, limits);
+        int32_t enough = 0; /* how many limits at least `a` keys reach: the lowest ones */
+        for (int p = 0; p < PROBES; ++p) enough += counts[p] >= a;
+        if (enough < PROBES) high = limits[enough];
+        if (enough > 0) {
+            low = limits[enough - 1];
+            *reach = counts[enough - 1];
         }
     }
     return low;
@@ -63,7 +122,7 @@ static inline int32_t find_limit(const int32_t *keys, int32_t n, int32_t a, int3
 static inline void f32_top_a(int32_t *units, int32_t *keys, const float *v, int32_t n, int32_t a)
 {
     for (int32_t i = 0; i < n; ++i) keys[i] = ordered_key(v[i]);
-    int32_t reach, count = 0;
+    int32_t reach;
     const int32_t limit = find_limit(keys, n, a, &reach);
     int32_t surplus = reach - a; /* ties at the limit; the last ones go */
     for (int32_t i = n - 1; i >= 0 && surplus > 0; --i)
@@ -71,10 +130,7 @@ static inline void f32_top_a(int32_t *units, int32_t *keys, const float *v, int3
             keys[i] = INT32_MIN;
             surplus -= 1;
         }
-    for (int32_t i = 0; i < n; ++i) { /* writes one place further than it keeps: a < n */
-        units[count] = i;
-        count += keys[i] >= limit;
-    }
+    list_reaching(units, keys, n, limit);
 }
 
 #endif

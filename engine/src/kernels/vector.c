@@ -89,35 +89,84 @@ INLINE void fold(float got[FOLDED], const sums s[FOLDED])
 #endif
 }
 
-/* Positions that share a pass over a panel's weights, as far as their sums fit into the registers;
- * and positions whose inputs stay in the nearest cache while all panels pass. */
-enum { TILE = WH_VECTOR_BYTES == 64 ? 3 : 1, BLOCK = 30 };
+/* Panels and positions that one pass takes, as many as their sums fit into the registers; and positions
+ * whose inputs stay in the nearest cache while all panels pass. */
+enum {
+    MOST_PANELS = WH_VECTOR_BYTES == 64 ? 4 : WH_VECTOR_BYTES == 32 ? 2 : 1,
+    TILE = WH_VECTOR_BYTES == 64 ? 3 : 1,
+    BLOCK = 30
+};
 
-/* One panel at n positions; n is a constant where used. */
-INLINE void panel_pass(float *y, int32_t y_step, const float *w, const float *bias,
-                       int32_t bias_step, const wh_inputs *in, int32_t p, int32_t rows, int n)
+/* The sums of a panel's rows at one position, of even and of odd columns. */
+typedef struct {
+    vec even[PARTS], odd[PARTS];
+} panel_sums;
+
+INLINE void add_column(vec sum[PARTS], const float *w, float x)
 {
-    sums s[TILE][WH_PANEL_ROWS];
+    for (int v = 0; v < PARTS; ++v) sum[v] = sum[v] + load(w + v * WIDTH) * x;
+}
+
+/* `panels` panels at `tile` positions, both constants where used; `size` floats lie between panels. */
+INLINE void panel_pass(float *y, int32_t y_step, const float *w, size_t size, const float *bias,
+                       int32_t bias_step, const wh_inputs *in, int32_t rows, int panels, int tile)
+{
+    panel_sums s[MOST_PANELS][TILE];
     memset(s, 0, sizeof s);
     for (int part = 0; part < 2; ++part) {
         const float *x = part ? in->h : in->x;
         const int32_t cols = part ? in->h_cols : in->x_cols;
         const int32_t step = part ? in->h_step : in->x_step;
-        if (cols) x += (size_t)p * (size_t)step;
-        for (int32_t i = 0; i < cols; i += WH_LANES, w += WH_PANEL_ROWS * WH_LANES)
-            for (int k = 0; k < WH_PANEL_ROWS; ++k)
-                for (int t = 0; t < n; ++t) add_products(&s[t][k], w + k * WH_LANES, x + t * step + i);
+        int32_t i = 0;
+        for (; i + 1 < cols; i += 2, w += 2 * WH_PANEL_ROWS)
+            for (int k = 0; k < panels; ++k)
+                for (int t = 0; t < tile; ++t) {
+                    add_column(s[k][t].even, w + k * size, x[t * step + i]);
+                    add_column(s[k][t].odd, w + k * size + WH_PANEL_ROWS, x[t * step + i + 1]);
+                }
+        if (i < cols) {
+            for (int k = 0; k < panels; ++k)
+                for (int t = 0; t < tile; ++t)
+                    add_column(s[k][t].even, w + k * size, x[t * step + i]);
+            w += WH_PANEL_ROWS;
+        }
     }
-    for (int t = 0; t < n; ++t) {
-        float got[WH_PANEL_ROWS];
-        fold(got, s[t]);
-        float *to = y + (p + t) * y_step;
-        const float *add = bias ? bias + (p + t) * bias_step : NULL;
-        if (add && rows >= WH_PANEL_ROWS)
-            for (int k = 0; k < WH_PANEL_ROWS; ++k) to[k] = got[k] + add[k];
-        else
-            for (int32_t k = 0; k < rows && k < WH_PANEL_ROWS; ++k)
-                to[k] = got[k] + (add ? add[k] : 0.0f);
+    for (int k = 0; k < panels; ++k)
+        for (int t = 0; t < tile; ++t) {
+            float got[WH_PANEL_ROWS];
+            for (int v = 0; v < PARTS; ++v) {
+                const vec sum = s[k][t].even[v] + s[k][t].odd[v];
+                memcpy(got + v * WIDTH, &sum, sizeof sum);
+            }
+            const int32_t first = k * WH_PANEL_ROWS, left = rows - first;
+            float *to = y + t * y_step + first;
+            const float *add = bias ? bias + t * bias_step + first : NULL;
+            if (add && left >= WH_PANEL_ROWS)
+                for (int r = 0; r < WH_PANEL_ROWS; ++r) to[r] = got[r] + add[r];
+            else
+                for (int r = 0; r < WH_PANEL_ROWS && r < left; ++r)
+                    to[r] = got[r] + (add ? add[r] : 0.0f);
+        }
+}
+
+/* `panels` panels at `count` positions. */
+INLINE void panel_rows(float *y, int32_t y_step, const float *w, size_t size, const float *bias,
+                       int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count,
+                       int panels)
+{
+    wh_inputs now = *in;
+    int32_t p = 0;
+    for (; p + TILE <= count; p += TILE) {
+        panel_pass(y + p * y_step, y_step, w, size, bias ? bias + p * bias_step : NULL, bias_step,
+                   &now, rows, panels, TILE);
+        now.x += TILE * now.x_step;
+        if (now.h) now.h += TILE * now.h_step;
+    }
+    for (; p < count; ++p) {
+        panel_pass(y + p * y_step, y_step, w, size, bias ? bias + p * bias_step : NULL, bias_step,
+                   &now, rows, panels, 1);
+        now.x += now.x_step;
+        if (now.h) now.h += now.h_step;
     }
 }
 
@@ -125,103 +174,89 @@ static void f32_panels_vector(float *y, int32_t y_step, const float *w, const fl
                               int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count)
 {
     const size_t size = WH_PANEL_ROWS * (size_t)(in->x_cols + in->h_cols);
+    wh_inputs block = *in;
     for (int32_t first = 0; first < count; first += BLOCK) {
-        const int32_t end = first + BLOCK < count ? first + BLOCK : count;
-        for (int32_t row = 0; row < rows; row += WH_PANEL_ROWS) {
-            const float *panel = w + (size_t)(row / WH_PANEL_ROWS) * size;
-            const float *add = bias ? bias + row : NULL;
-            int32_t p = first;
-            for (; p + TILE <= end; p += TILE)
-                panel_pass(y + row, y_step, panel, add, bias_step, in, p, rows - row, TILE);
-            for (; p < end; ++p)
-                panel_pass(y + row, y_step, panel, add, bias_step, in, p, rows - row, 1);
+        const int32_t n = first + BLOCK < count ? BLOCK : count - first;
+        const float *add = bias ? bias + first * bias_step : NULL;
+        float *to = y + first * y_step;
+        int32_t row = 0;
+        while (row < rows) {
+            const int32_t left = (rows - row + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS;
+            const int32_t panels = left < MOST_PANELS ? left : MOST_PANELS;
+            const float *first_panel = w + (size_t)row * (size / WH_PANEL_ROWS);
+            const float *more = add ? add + row : NULL;
+#define PANELS(k) panel_rows(to + row, y_step, first_panel, size, more, bias_step, &block, rows - row, n, k)
+            if (panels == MOST_PANELS) PANELS(MOST_PANELS);
+            else if (panels == 3 && MOST_PANELS > 3) PANELS(MOST_PANELS > 3 ? 3 : 1);
+            else if (panels == 2 && MOST_PANELS > 2) PANELS(MOST_PANELS > 2 ? 2 : 1);
+            else PANELS(1);
+            row += panels * WH_PANEL_ROWS;
         }
+        block.x += BLOCK * block.x_step;
+        if (block.h) block.h += BLOCK * block.h_step;
     }
 }
 
-/* Units per pass over [x | h]: measured; more streams through memory than these are slower. */
-enum { PASS = WH_VECTOR_BYTES == 16 ? 2 : 3 };
+/* Rows of units whose sums fit into the registers together. */
+enum { GROUP = WH_VECTOR_BYTES == 64 ? 8 : 1 };
 
-/* The sums of units that wait to be folded together, of each stream of a pass. */
+/* The sums of FOLDED units' rows. */
 typedef struct {
-    sums reset[PASS][FOLDED], from_x[PASS][FOLDED], from_h[PASS][FOLDED];
-    int32_t first[PASS]; /* place of the first that waits in the list of units */
-    int waiting;
+    sums reset[FOLDED], from_x[FOLDED], from_h[FOLDED];
 } unit_sums;
 
-INLINE void add_part(sums *reset, sums *candidate, const float **block, int n, const float *v,
-                     int32_t cols)
+/* Adds the products of one part of [x | h], whose rows begin `at` columns into the units' blocks. */
+INLINE void add_part(sums reset[GROUP], sums candidate[GROUP], const float *const block[GROUP],
+                     int32_t at, const float *v, int32_t cols)
 {
     for (int32_t i = 0; i < cols; i += WH_LANES)
-        for (int u = 0; u < n; ++u) {
-            add_products(&reset[u], block[u] + 2 * i, v + i);
-            add_products(&candidate[u], block[u] + 2 * i + WH_LANES, v + i);
+        for (int u = 0; u < GROUP; ++u) {
+            add_products(&reset[u], block[u] + 2 * (at + i), v + i);
+            add_products(&candidate[u], block[u] + 2 * (at + i) + WH_LANES, v + i);
         }
-    for (int u = 0; u < n; ++u) block[u] += 2 * cols;
 }
 
-/* n units, the k-th listed and those `step` places further each; n is a constant where used. */
-INLINE void unit_pass(unit_sums *all, const wh_unit_rows *rows, const float *x, const float *h,
-                      const int32_t *units, int32_t k, int32_t step, int n)
+/* Rows of FOLDED units, folded. */
+INLINE void unit_rows(float r[FOLDED], float cx[FOLDED], float ch[FOLDED],
+                      const float *const block[FOLDED], const wh_unit_rows *rows, const float *x,
+                      const float *h)
 {
-    const size_t size = 2 * (size_t)(rows->x_cols + rows->h_cols);
-    sums reset[PASS], from_x[PASS], from_h[PASS];
-    const float *block[PASS];
-    memset(reset, 0, sizeof reset);
-    memset(from_x, 0, sizeof from_x);
-    memset(from_h, 0, sizeof from_h);
-    for (int u = 0; u < n; ++u) block[u] = rows->blocks + (size_t)units[k + u * step] * size;
-    add_part(reset, from_x, block, n, x, rows->x_cols);
-    add_part(reset, from_h, block, n, h, rows->h_cols);
-    for (int u = 0; u < n; ++u) {
-        if (all->waiting == 0) all->first[u] = k + u * step;
-        all->reset[u][all->waiting] = reset[u];
-        all->from_x[u][all->waiting] = from_x[u];
-        all->from_h[u][all->waiting] = from_h[u];
+    unit_sums all;
+    for (int first = 0; first < FOLDED; first += GROUP) {
+        sums reset[GROUP], from_x[GROUP], from_h[GROUP];
+        memset(reset, 0, sizeof reset);
+        memset(from_x, 0, sizeof from_x);
+        memset(from_h, 0, sizeof from_h);
+        add_part(reset, from_x, block + first, 0, x, rows->x_cols);
+        add_part(reset, from_h, block + first, rows->x_cols, h, rows->h_cols);
+        memcpy(all.reset + first, reset, sizeof reset);
+        memcpy(all.from_x + first, from_x, sizeof from_x);
+        memcpy(all.from_h + first, from_h, sizeof from_h);
     }
-    all->waiting += 1;
-}
-
-/* Folds what waits and writes it out; n as in unit_pass(). */
-INLINE void write_units(unit_sums *all, wh_unit_sums y, const wh_unit_rows *rows,
-                        const int32_t *units, int n)
-{
-    for (int u = 0; u < n; ++u) {
-        float r[FOLDED], cx[FOLDED], ch[FOLDED];
-        fold(r, all->reset[u]);
-        fold(cx, all->from_x[u]);
-        fold(ch, all->from_h[u]);
-        for (int k = 0; k < all->waiting; ++k) {
-            const int32_t place = all->first[u] + k;
-            const float *bias = rows->bias + units[place];
-            y.r[place] = r[k] + bias[rows->n];
-            y.cx[place] = cx[k] + bias[2 * rows->n];
-            y.ch[place] = ch[k] + bias[3 * rows->n];
-        }
-    }
-    all->waiting = 0;
+    fold(r, all.reset);
+    fold(cx, all.from_x);
+    fold(ch, all.from_h);
 }
 
 static void f32_units_vector(wh_unit_sums y, const wh_unit_rows *rows, const float *x,
                              const float *h, const int32_t *units, int32_t count)
 {
     const size_t size = 2 * (size_t)(rows->x_cols + rows->h_cols);
-    /* Units side by side are one stream through memory, which is read best in order. */
-    const int side_by_side = count > 0 && units[count - 1] - units[0] == count - 1;
-    /* Otherwise each unit of a pass goes through a part of the list of its own: so many streams
-     * that each move on in order, with gaps, which the hardware prefetcher follows. */
-    const int32_t part = side_by_side ? 0 : count / PASS;
-    unit_sums all;
-    memset(&all, 0, sizeof all);
-    for (int32_t k = 0; k < part; ++k) {
-        for (int32_t u = 0; u < PASS && k + 1 < part; ++u)
-            __builtin_prefetch(rows->blocks + (size_t)units[k + 1 + u * part] * size);
-        unit_pass(&all, rows, x, h, units, k, part, PASS);
-        if (all.waiting == FOLDED || k + 1 == part) write_units(&all, y, rows, units, PASS);
-    }
-    for (int32_t k = part * PASS; k < count; ++k) {
-        unit_pass(&all, rows, x, h, units, k, 0, 1);
-        if (all.waiting == FOLDED || k + 1 == count) write_units(&all, y, rows, units, 1);
+    const int32_t n = rows->n;
+    for (int32_t k = 0; k < count; k += FOLDED) {
+        const float *block[FOLDED], *bias[FOLDED];
+        float r[FOLDED], cx[FOLDED], ch[FOLDED];
+        for (int32_t u = 0; u < FOLDED; ++u) {
+            const int32_t unit = units[k + u < count ? k + u : count - 1];
+            block[u] = rows->blocks + (size_t)unit * size;
+            bias[u] = rows->bias + unit;
+        }
+        unit_rows(r, cx, ch, block, rows, x, h);
+        for (int u = 0; u < FOLDED; ++u) {
+            y.r[k + u] = r[u] + bias[u][n];
+            y.cx[k + u] = cx[u] + bias[u][2 * n];
+            y.ch[k + u] = ch[u] + bias[u][3 * n];
+        }
     }
 }
 

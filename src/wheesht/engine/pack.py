@@ -53,8 +53,7 @@ def pack(bundle: Bundle) -> _ext.Model:
             case GRU():
                 _add_gru(model, layer, own)
             case Conv():
-                taps = np.moveaxis(own["weight"], 1, 0)  # (kernel, O, I)
-                weight = panels(pad_columns(*taps))
+                weight = panels(own["weight"].reshape(layer.output_size, -1))
                 sizes = layer.input_size, layer.output_size, layer.kernel_size
                 model.add_conv(*sizes, weight, _f32(own["bias"]))
             case LayerNorm():
@@ -66,7 +65,7 @@ def pack(bundle: Bundle) -> _ext.Model:
             case BandAnalysis():
                 bounds = band_bounds(layer.input_size, layer.n_bands)
                 parts = _bands(bounds, own["weight"].T)
-                weight = np.concatenate([panels(pad_columns(part.T)) for part in parts])
+                weight = np.concatenate([panels(part.T) for part in parts])
                 model.add_band_analysis(_i32(bounds), layer.output_size, weight)
             case BandSynthesis():
                 _add_band_synthesis(model, layer, own)
@@ -81,12 +80,11 @@ def twiddle_factors(n_fft: int) -> np.ndarray:
 
 
 def panels(matrix: np.ndarray) -> np.ndarray:
-    """Pack a matrix whose columns are whole chunks into panels of rows.
+    """Pack a matrix into panels of rows, column by column.
 
     Parameters
     ----------
     matrix : ndarray, shape (R, C)
-        C a multiple of ``_ext.LANES``; see `pad_columns`.
 
     Returns
     -------
@@ -95,8 +93,7 @@ def panels(matrix: np.ndarray) -> np.ndarray:
     rows, columns = matrix.shape
     whole = np.zeros((-(-rows // _ext.PANEL_ROWS) * _ext.PANEL_ROWS, columns), np.float32)
     whole[:rows] = matrix
-    split = whole.reshape(-1, _ext.PANEL_ROWS, columns // _ext.LANES, _ext.LANES)
-    return _f32(split.transpose(0, 2, 1, 3).ravel())
+    return _f32(whole.reshape(-1, _ext.PANEL_ROWS, columns).transpose(0, 2, 1).ravel())
 
 
 def unit_blocks(reset: np.ndarray, candidate: np.ndarray) -> np.ndarray:
@@ -132,7 +129,7 @@ def _add_linear(model: _ext.Model, layer: Linear, own: dict[str, np.ndarray]) ->
     model.add_linear(
         layer.input_size,
         layer.output_size,
-        panels(pad_columns(own["weight"])),
+        panels(own["weight"]),
         _f32(own["bias"]),
         layer.activation,
         slope,
@@ -157,12 +154,12 @@ def _add_gru(model: _ext.Model, layer: GRU, own: dict[str, np.ndarray]) -> None:
     z, rc, bias, threshold = [], [], [], []
     for direction in layer.directions:
         w_x, w_h = own[f"{direction}w_x"], own[f"{direction}w_h"]
-        rows = pad_columns(w_x, w_h)  # (3H, I' + H'), stacked r, z, c
-        reset, update, candidate = np.split(rows, 3)
+        reset, _, candidate = np.split(pad_columns(w_x, w_h), 3)  # (3H, I' + H'), r, z, c
+        update = [np.split(w, 3)[1] for w in (w_x, w_h)]
         if layer.scan == "time":
-            z.append(panels(update))
+            z.append(panels(np.concatenate(update, axis=1)))
         else:
-            z += [panels(pad_columns(np.split(w, 3)[1])) for w in (w_x, w_h)]
+            z += [panels(part) for part in update]
         rc.append(unit_blocks(reset, candidate))
         x_r, x_z, x_c = np.split(own[f"{direction}b_x"].astype(np.float64), 3)
         h_r, h_z, h_c = np.split(own[f"{direction}b_h"].astype(np.float64), 3)
@@ -187,7 +184,7 @@ def _add_band_synthesis(
 ) -> None:
     bounds = band_bounds(layer.n_bins, layer.n_bands)
     parts = _bands(bounds, own["weight"])  # (width, D, I) each
-    weight = [panels(pad_columns(part.reshape(-1, layer.input_size))) for part in parts]
+    weight = [panels(part.reshape(-1, layer.input_size)) for part in parts]
     bias = _f32(own["bias"].ravel())
     packed = np.concatenate(weight)
     model.add_band_synthesis(layer.input_size, _i32(bounds), layer.output_size, packed, bias)
