@@ -24,7 +24,9 @@ class Shape(NamedTuple):
         """Return ``160 x 64``, or ``320`` for a single position."""
         return f"{self.positions} x {self.channels}" if self.positions > 1 else f"{self.channels}"
 
-    __repr__ = __str__  # in error messages too
+    def __repr__(self) -> str:
+        """Return the same, in error messages too."""
+        return str(self)
 
 
 def require_width(where: str, value: int) -> None:
