@@ -5,6 +5,7 @@ import pytest
 from bundles import gru_host, random_bundle_of, speech_like
 
 from wheesht.errors import ParameterError, ShapeError
+from wheesht.models.dprnn_host import dprnn_host_spec
 from wheesht.reference import ops
 from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.cost import macs_per_hop
@@ -21,6 +22,29 @@ def with_mask_of_one(spec, seed=0):
     bundle.tensors[f"{last}.weight"][:] = 0.0
     bundle.tensors[f"{last}.bias"][:] = 9999.0
     return bundle
+
+
+def test_outputs_are_what_the_head_is_given():
+    x = speech_like(0.05)
+    stream = ReferenceStream(random_bundle_of(gru_host((7, 5)), seed=1), min_gain=0.3)
+    assert stream.outputs.shape == (0, 1, 160)
+    stream.process(x)
+    assert stream.outputs.shape == (5, 1, 160) and stream.outputs.min() < 0.3
+    assert np.array_equal(np.maximum(stream.outputs[:, 0], 0.3), stream.masks)
+    mapping = ReferenceStream(random_bundle_of(dprnn_host_spec("d", hidden_size=4), seed=1))
+    mapping.process(x)
+    assert mapping.outputs.shape == (5, 160, 2)
+
+
+def test_a_clone_remembers_its_own_level():
+    bundle, x = random_bundle_of(dprnn_host_spec("d", hidden_size=3), seed=1), speech_like(0.1)
+    stream = ReferenceStream(bundle)
+    stream.process(x[:800])
+    twin = stream.clone()
+    stream.process(100.0 * x[:800])
+    want = ReferenceStream(bundle).process(x)[800:]
+    assert np.array_equal(twin.process(x[800:]), want)
+    assert len(twin.outputs) == 10
 
 
 @pytest.mark.parametrize("n_fft", [320, 512])

@@ -5,13 +5,13 @@ from typing import Self
 
 import numpy as np
 
-from wheesht.dsp.features import log_power, normalise
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError, ShapeError
 from wheesht.reference import ops
+from wheesht.reference.features import Features
 from wheesht.reference.layers import Layers
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.front_end import ROOT_FLOOR, LogPower, ScaledSpectrum
+from wheesht.spec.front_end import ScaledSpectrum
 from wheesht.spec.heads import MAX_COEFFICIENT, DeepFilter, MagnitudeFilter, Mapping, Mask
 from wheesht.spec.model_spec import DIALS
 
@@ -87,10 +87,11 @@ class ReferenceStream:
         """Return to silence: states, overlaps, records and counters to zero."""
         hop = self.spec.front_end.hop_length
         self._layers = Layers(self.spec, self._tensors)
-        self._level = ops.Level()
+        self._features = Features(self.spec, self._tensors)
         self._last_hop = np.zeros(hop)
         self._overlap = np.zeros(hop)
         self._past: list[np.ndarray] = []  # what a filter sees of earlier frames, the last first
+        self._outputs: list[np.ndarray] = []
         self._update_masks: list[np.ndarray] = []
         self._masks: list[np.ndarray] = []
         self._coefficients: list[np.ndarray] = []
@@ -103,7 +104,9 @@ class ReferenceStream:
         twin = copy.copy(self)
         twin._layers = Layers(self.spec, self._tensors)
         twin._layers.copy_from(self._layers)
-        twin._level = copy.copy(self._level)
+        twin._features = Features(self.spec, self._tensors)
+        twin._features.copy_from(self._features)
+        twin._outputs = list(self._outputs)
         twin._update_masks = list(self._update_masks)
         twin._masks = list(self._masks)
         twin._coefficients = list(self._coefficients)
@@ -121,6 +124,11 @@ class ReferenceStream:
         """Hidden states over time, (sum of units,), layers in order, each position by position."""
         states = zip(self.spec.recurrent_layers, self._layers.states, strict=True)
         return np.concatenate([np.zeros(0), *(h.ravel() for la, h in states if la.scan == "time")])
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """What the last layer gave per hop since the last reset, (hops, positions, channels)."""
+        return np.reshape(self._outputs, (self.hops, *self.spec.mask.input_shape))
 
     @property
     def masks(self) -> np.ndarray:
@@ -210,29 +218,17 @@ class ReferenceStream:
         hop = self.spec.front_end.hop_length
         this_hop = ops.sanitise(x)
         spectrum = np.fft.rfft(np.concatenate([self._last_hop, this_hop]) * self._window)
-        features, level = self._features(spectrum)
+        features, level, log_powers = self._features.see(spectrum)
+        self._hop_percents.append(self._turn_dial(log_powers))
         own = None if given is None else given.astype(bool)
         output, update_mask = self._layers.run(features, self._hop_percents[-1], own)
+        self._outputs.append(output)
         self._update_masks.append(update_mask)
         enhanced = self._head(output, spectrum, level)
         frame = np.fft.irfft(enhanced, n=2 * hop) * self._window
         finished = self._overlap + frame[:hop]
         self._last_hop, self._overlap = this_hop, frame[hop:]
         return finished
-
-    def _features(self, spectrum: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return (positions, channels) for the first layer, and the level of F3; turn the dial."""
-        part = self.spec.features
-        bins = spectrum[part.first_bin : part.first_bin + part.n_bins]
-        if isinstance(part, LogPower):
-            seen = log_power(bins, part.floor)
-            x = normalise(seen, self._tensors["features.mean"], self._tensors["features.scale"])
-            self._hop_percents.append(self._turn_dial(x))
-            return x[np.newaxis], 1.0
-        level = ops.follow_level(self._level, bins, part.floor)
-        u = np.stack([bins.real, bins.imag], axis=1) / level
-        self._hop_percents.append(self._turn_dial(np.log(np.sum(u**2, axis=1) + ROOT_FLOOR)))
-        return ops.root_compressed(u) if part.compression == "root" else u, level
 
     def _turn_dial(self, x: np.ndarray) -> float:
         """P of this hop from its features (G7 to G9)."""
