@@ -9,6 +9,8 @@ import pytest
 from bundles import gru_host, random_tensors
 
 from wheesht.cli.main import run
+from wheesht.models.dprnn_host import dprnn_host_spec
+from wheesht.models.mpt_host import mpt_host_spec
 from wheesht.spec import bundle as bundle_module
 from wheesht.spec.bundle import read_bundle, write_bundle
 from wheesht.spec.heads import DeepFilter
@@ -58,6 +60,59 @@ def test_a_longer_window_and_a_filter_are_described(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "latency 32 ms" in out
     assert "  mask       deep_filter of 256 bins, filter over 3 frames of 153 bins\n" in out
+
+
+@pytest.fixture
+def hosts(tmp_path):
+    """Bundles of the hosts that scan frequency, by name."""
+    paths = {}
+    for spec in (mpt_host_spec("mpt"), dprnn_host_spec("dprnn")):
+        paths[spec.name] = tmp_path / f"{spec.name}.safetensors"
+        write_bundle(paths[spec.name], spec, random_tensors(spec))
+    return paths
+
+
+def test_layers_with_positions_are_described(hosts, capsys):
+    assert run(["info", str(hosts["mpt"])]) == 0
+    out = capsys.readouterr().out
+    assert "mpt host, 0.28 M parameters (f32)" in out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    for line in (
+        "bands band_analysis 161 -> 26 x 24",
+        "block1_path1_gru gru 26 x 24 -> 26 x 48 top_a, up and down",
+        "block1_path2_gru gru 26 x 24 -> 26 x 48 top_a",
+        "block1_path3_gru gru 26 x 24 -> 26 x 48 top_a, down",
+        "block1_path1_relu relu 26 x 48 -> 26 x 48",
+        "block1_path1_sum residual 26 x 24 -> 26 x 24 of bands",
+        "block2_norm layer_norm 26 x 24 -> 26 x 24",
+        "bins band_synthesis 26 x 24 -> 161 x 24",
+        "mask magnitude_filter of 161 bins, filter over 5 frames of 3 bins",
+    ):
+        assert line in lines
+    assert max(map(len, out.splitlines()[1:])) <= 80
+    assert run(["info", str(hosts["dprnn"])]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "conv_in conv 160 x 2 -> 160 x 64 kernel of 3" in lines
+    assert "block4_inter_norm layer_norm 160 x 64 -> 160 x 64 affine" in lines
+    assert "mask mapping of 160 bins" in lines
+
+
+def test_json_of_layers_with_positions(hosts, capsys):
+    assert run(["info", str(hosts["dprnn"]), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["dtype"] == "f32" and facts["mask"]["kind"] == "mapping"
+    conv, gru = facts["layers"][:2]
+    assert conv == {
+        "name": "conv_in",
+        "type": "conv",
+        "input_size": 2,
+        "output_size": 64,
+        "input_positions": 160,
+        "output_positions": 160,
+        "kernel_size": 3,
+    }
+    assert (gru["scan"], gru["gate"], gru["hidden_size"]) == ("both", "top_a", 64)
+    assert (gru["input_size"], gru["output_size"]) == (64, 128)
 
 
 def test_text_about_a_trained_model_is_short_lines(make_bundle, tmp_path, capsys):

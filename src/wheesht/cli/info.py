@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from wheesht.spec.bundle import DEFAULT_MODEL, Bundle, read_bundle, shipped_models
-from wheesht.spec.layers import GRU, Layer
+from wheesht.spec.layers import Layer
+from wheesht.spec.shapes import Shape
 
 LINE_LENGTH = 80
 PROVENANCE_LABELS = {"audio_hours_seen": "hours", "training_data": "data"}
@@ -42,7 +43,9 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     """Return the facts about a model that ``info --json`` prints; keys are stable."""
     spec = bundle.spec
     dial = spec.update_percent
-    types = sorted({layer.dtype for layer in spec.layers})
+    types = sorted({layer.dtype for layer in spec.layers if hasattr(layer, "dtype")})
+    shapes = (spec.features.output_shape, *spec.layer_shapes)
+    stages = zip(spec.layers, shapes[:-1], shapes[1:], strict=True)
     return {
         "name": spec.name,
         "host": spec.host,
@@ -52,23 +55,23 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "hop_length": spec.front_end.hop_length,
         "latency_samples": spec.latency_samples,
         "update_percent": {"default": dial.default, "min": dial.min, "max": dial.max},
-        "layers": [_layer(layer) for layer in spec.layers],
+        "layers": [_layer(layer, before, after) for layer, before, after in stages],
         "mask": asdict(spec.mask),
         "sha256": bundle.sha256,
         "provenance": spec.provenance,
     }
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _layer(layer: Layer, before: Shape, after: Shape) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "name": layer.name,
         "type": layer.type,
-        "input_size": layer.input_size,
-        "output_size": layer.output_size,
+        "input_size": before.channels,
+        "output_size": after.channels,
+        "input_positions": before.positions,
+        "output_positions": after.positions,
     }
-    if isinstance(layer, GRU):
-        return facts | {"gate": layer.gate}
-    return facts | {"activation": layer.activation}
+    return facts | {key: v for key, v in asdict(layer).items() if key not in (*facts, "dtype")}
 
 
 def _summary(facts: dict[str, Any]) -> str:
@@ -83,19 +86,46 @@ def _summary(facts: dict[str, Any]) -> str:
 
 def _as_text(facts: dict[str, Any]) -> str:
     lines = [f"{facts['name']}: {_summary(facts)}"]
-    for layer in facts["layers"]:
-        kind = layer.get("gate") or layer.get("activation")
-        sizes = f"{layer['input_size']} -> {layer['output_size']}"
-        lines.append(f"  {layer['name']:<10} {layer['type']:<7} {sizes:<12} {kind}")
+    cells = [
+        (layer["name"], layer["type"], _shapes(layer), _kind(layer)) for layer in facts["layers"]
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    name, kind, sizes = (max(pair) for pair in zip((10, 7, 12), widths[:3], strict=True))
+    for row in cells:
+        line = f"  {row[0]:<{name}} {row[1]:<{kind}} {row[2]:<{sizes}} {row[3]}"
+        lines.append(line.rstrip())
     lines.append(f"  mask       {_mask(facts['mask'])}")
     lines.append(f"  sha256     {facts['sha256']}")
     return "\n".join(lines + _provenance(facts["provenance"]))
 
 
+def _shapes(layer: dict[str, Any]) -> str:
+    before = Shape(layer["input_positions"], layer["input_size"])
+    return f"{before} -> {Shape(layer['output_positions'], layer['output_size'])}"
+
+
+def _kind(layer: dict[str, Any]) -> str:
+    """Return what else there is to say about a layer, in a few words."""
+    match layer["type"]:
+        case "linear":
+            return str(layer["activation"])
+        case "gru":
+            within = {"time": "", "both": ", up and down"}.get(layer["scan"], f", {layer['scan']}")
+            return f"{layer['gate']}{within}"
+        case "conv":
+            return f"kernel of {layer['kernel_size']}"
+        case "layer_norm":
+            return "affine" if layer["affine"] else ""
+        case "residual":
+            return f"of {layer['source']}"
+    return ""
+
+
 def _mask(mask: dict[str, Any]) -> str:
     text = f"{mask['kind']} of {mask['n_bins']} bins"
     if "order" in mask:
-        text += f", filter over {mask['order']} frames of {mask['filter_bins']} bins"
+        bins = mask.get("filter_bins") or mask["width"]
+        text += f", filter over {mask['order']} frames of {bins} bins"
     return text
 
 
