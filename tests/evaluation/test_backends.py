@@ -8,6 +8,8 @@ from bundles import gru_host, random_bundle_of, speech_like
 
 from wheesht.errors import BundleError
 from wheesht.evaluation.systems.backends import BACKENDS, bundle_with
+from wheesht.models.dprnn_host import dprnn_host_spec
+from wheesht.models.mpt_host import mpt_host_spec
 from wheesht.spec.bundle import read_bundle
 
 # Level of the difference below the output, dB. All three choose their units freely, and two of them
@@ -86,6 +88,22 @@ def test_what_a_threshold_executes_is_counted_by_those_that_can(backend):
 def test_a_model_without_dial_updates_all(backend):
     bundle = bundle_of((21, 33), gate="none")
     assert backend(bundle, 100.0, noisy(3200)).update_fraction == 1.0
+
+
+@pytest.mark.parametrize("percent", [100.0, 50.0, 25.0])
+@pytest.mark.parametrize("host", ["mpt", "dprnn"])
+def test_torch_and_judge_count_alike_at_every_position(host, percent):
+    pytest.importorskip("torch")
+    spec = mpt_host_spec("m") if host == "mpt" else dprnn_host_spec("d", hidden_size=6)
+    bundle = replace(random_bundle_of(spec, seed=2), sha256=host)
+    want = BACKENDS["reference"](bundle, percent, noisy(1600))
+    got = BACKENDS["torch"](bundle, percent, noisy(1600))
+    assert got.samples.shape == want.samples.shape == (1600,)
+    assert got.executed_macs == pytest.approx(want.executed_macs, rel=1e-9)
+    assert got.update_fraction == pytest.approx(want.update_fraction, rel=1e-9)
+    if percent == 100.0:
+        assert got.update_fraction == 1.0
+        assert below_db(want.samples, got.samples) > BELOW_DB["small"]
 
 
 def test_torch_networks_are_not_mixed_up():

@@ -73,7 +73,7 @@ def run_reference(bundle: Bundle, update_percent: float, noisy: np.ndarray) -> E
     delayed = stream.process(np.concatenate([noisy, np.zeros(tail)]))
     samples = delayed[spec.delay : spec.delay + len(noisy)].astype(np.float32)
     macs = sum(stream.executed_macs) / stream.hops * spec.frames_per_second
-    units = sum(layer.hidden_size for layer in spec.recurrent_layers)
+    units = sum(spec.unit_counts)
     return Enhanced(samples, macs, sum(stream.updated_units) / (stream.hops * units))
 
 
@@ -134,11 +134,13 @@ def _network(bundle: Bundle) -> Any:
 
 
 def _update_fraction(spec: ModelSpec, update_percent: float) -> float:
-    updated = [_updated_units(layer, update_percent) for layer in spec.recurrent_layers]
-    return sum(updated) / sum(layer.hidden_size for layer in spec.recurrent_layers)
+    counts = spec.unit_counts
+    layers = zip(spec.recurrent_layers, counts, strict=True)
+    updated = [units * _updated_share(layer, update_percent) for layer, units in layers]
+    return sum(updated) / sum(counts)
 
 
-def _updated_units(layer: GRU, update_percent: float) -> int:
+def _updated_share(layer: GRU, update_percent: float) -> float:
     if layer.gate == "top_a":
-        return selected_units(update_percent, layer.hidden_size)
-    return layer.hidden_size
+        return selected_units(update_percent, layer.hidden_size) / layer.hidden_size
+    return 1.0
