@@ -85,6 +85,18 @@ def test_contestants_with_other_hops_share_the_turns(clock, contestant, rng):
     assert between.count("m") > 60, "the three calls lie in different turns"
 
 
+@pytest.mark.parametrize("own_ns, counted_ns", [(900_000, 4_900_000), (1_100_000, 1_100_000)])
+def test_hops_above_a_millisecond_count_in_cpu_time(clock, contestant, rng, own_ns, counted_ns):
+    """Most of them meet the moment when others get the core."""
+
+    def step(item):
+        clock.work(own_ns)
+        clock.wait(4_000_000)
+
+    ((run,),) = [take_turns([contestant(step, range(3))], clock.clocks, rng)]
+    assert run.median == counted_ns
+
+
 def test_long_calls_count_in_cpu_time(clock, contestant, rng):
     def step(item):
         clock.work(20_000_000)

@@ -18,6 +18,7 @@ TURN_HOPS = 60  # 4 ms at 67 us a hop: what a scheduler gives another process at
 WARM_UP_HOPS = 20  # before each turn, not counted: caches and branch predictors settle
 INSIDE_HOPS = 20  # after each turn: how a hop divides into its parts
 PATIENCE = 5  # times the runs asked for, before a busy machine is given up
+LONG_CALL = 1e6  # nanoseconds; calls above it often last until others get the core
 COARSE = 1e-6  # seconds; a clock of CPU time that ticks slower tells nothing about a hop
 
 
@@ -55,10 +56,12 @@ class Run:
     def median(self) -> float:
         """Median time of a call: wall time; of long calls CPU time, where there is a clock.
 
-        A hop is over before the scheduler gives the core to others, so few hops hold the time of
-        others and the median none. A call of many milliseconds holds it whenever others are busy.
+        A short hop is over before the scheduler gives the core to others, so few hops hold the
+        time of others and the median none. A call of milliseconds holds it whenever others are
+        busy.
         """
-        in_cpu_time = self.is_long and not np.isnan(self.cpu).any()
+        is_long = self.is_long or np.median(self.cpu) > LONG_CALL
+        in_cpu_time = is_long and not np.isnan(self.cpu).any()
         return float(np.median(self.cpu if in_cpu_time else self.wall))
 
 
