@@ -11,7 +11,7 @@ from bundles import gru_host, random_bundle_of, random_tensors
 from wheesht.bench import contestants, rivals
 from wheesht.bench.field import Field
 from wheesht.bench.gate_rivals import check_denoiser, check_network, seen_by
-from wheesht.bench.rivals import base, onnxruntime_network, rnnoise, speexdsp
+from wheesht.bench.rivals import base, rnnoise, speexdsp
 from wheesht.bench.signals import hops_of, speech_like
 from wheesht.errors import GateError, MissingDependency
 from wheesht.spec.bundle import Bundle
@@ -165,7 +165,7 @@ def test_another_runtime_gives_the_mask_of_the_judge_with_every_unit(name, gate,
     model = random_bundle_of(gru_host((21, 33), gate, filter_order=order), seed=1)
     network = rivals.NETWORKS[name](model)
     try:
-        assert 0 < check_network("m", model, network, X)["mask_error"] < 1e-5
+        assert 0 < check_network("m", model, network, X)["output_error"] < 1e-5
         who = contestants.network("m", model, network, seen_by(model, X), iter(range(99)).__next__)
         assert who.inside(who.items[0]) == [1]
         assert len(who.items) == 100 and who.facts.update_percent == 100
@@ -181,7 +181,7 @@ def test_a_runtime_with_a_wrong_filter_is_not_timed():
     other = Bundle(model.spec, model.tensors | {"fc_out.bias": bias}, model.sha256)
     network = rivals.NETWORKS["torch"](other)
     try:
-        with pytest.raises(GateError, match="not timed: torch on m: its mask is 1.0e-02 away"):
+        with pytest.raises(GateError, match="not timed: torch on m: its output is 1.0e-02 away"):
             check_network("m", model, network, X)
     finally:
         network.close()
@@ -202,24 +202,26 @@ def test_a_network_without_recurrent_layers_can_be_timed(name):
 
 def test_a_wrong_runtime_is_not_timed(bundle, monkeypatch):
     pytest.importorskip("onnxruntime")
-    right = onnxruntime_network.onnx_gru_weights
+    onnx_step = pytest.importorskip("wheesht.bench.rivals.onnx_step")
+    right = onnx_step.onnx_gru_weights
 
-    def without_the_complement(tensors, name):
-        weights = right(tensors, name)
-        return weights | {"W": -weights["W"]}
+    def without_the_complement(tensors, layer):
+        w, r, b = right(tensors, layer)
+        return -w, r, b
 
-    monkeypatch.setattr(onnxruntime_network, "onnx_gru_weights", without_the_complement)
-    with pytest.raises(GateError, match="not timed: onnxruntime on m: its mask is"):
+    monkeypatch.setattr(onnx_step, "onnx_gru_weights", without_the_complement)
+    with pytest.raises(GateError, match="not timed: onnxruntime on m: its output is"):
         Field(X, lambda: 0).enter_rival("onnxruntime", {"m": bundle})
 
 
 def test_onnx_weights_are_reordered_and_the_update_gate_complemented():
+    onnx_step = pytest.importorskip("wheesht.bench.rivals.onnx_step")
     spec = gru_host(hidden=(3,), n_bins=4)
     tensors = random_tensors(spec)
-    parts = onnxruntime_network.onnx_gru_weights(tensors, "gru1")
+    w, recurrent, bias = onnx_step.onnx_gru_weights(tensors, spec.recurrent_layers[0])
     r, z, c = np.split(tensors["gru1.w_x"], 3)
-    assert np.array_equal(parts["W"][0], np.concatenate([-z, r, c]))
-    assert parts["R"].shape == (1, 9, 3) and parts["B"].shape == (1, 18)
+    assert np.array_equal(w[0], np.concatenate([-z, r, c]))
+    assert recurrent.shape == (1, 9, 3) and bias.shape == (1, 18)
 
 
 def test_torch_has_its_threads_back_afterwards(bundle):

@@ -14,7 +14,6 @@ from wheesht.bench.rivals.base import Denoiser, Network
 from wheesht.bench.signals import SAMPLE_RATE, hops_of
 from wheesht.engine import _ext
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.layers import GRU
 
 WHOLE_FILES = 3  # calls per run of a denoiser that takes a whole signal only
 SHOWN_HASH = 12  # hexadecimal digits of a bundle's SHA-256, as in a study's scores
@@ -104,7 +103,7 @@ def engine(
     stream.reset()
     stream.process(hops.ravel())
     per_second = [macs / len(hops) * spec.frames_per_second for macs in stream.executed_macs()]
-    units = sum(layer.hidden_size for layer in spec.recurrent_layers)
+    units = sum(spec.unit_counts)
     updated = sum(stream.updated_units()) / len(hops)
     stream.reset()
     facts = Facts(
@@ -121,7 +120,7 @@ def engine(
         timed="samples to samples",
     )
     parts = [
-        Part(layer.name, "gru" if isinstance(layer, GRU) else "linear", round(macs))
+        Part(layer.name, layer.type, round(macs))
         for layer, macs in zip(spec.layers, per_second, strict=True)
     ]
 
@@ -142,7 +141,7 @@ def engine(
 def network(
     name: str, bundle: Bundle, rival: Network, seen: np.ndarray, clock: Callable[[], int]
 ) -> Contestant:
-    """Return another runtime on the same weights, from features to the mask, every unit.
+    """Return another runtime on the same weights, all layers of the network, every unit.
 
     Parameters
     ----------
@@ -150,8 +149,8 @@ def network(
         Of the model.
     bundle : Bundle
     rival : Network
-    seen : ndarray of float32, shape (n, bins)
-        Normalised features of the signal.
+    seen : ndarray of float32, shape (n, positions, channels)
+        Features of the signal.
     clock : callable
         Nanoseconds; for the recurrent layers alone.
     """
@@ -167,16 +166,15 @@ def network(
         executed_macs=None,
         sample_rate=spec.sample_rate,
         hop_ms=1e3 / spec.frames_per_second,
-        timed="network alone, features to mask, every unit",
+        timed="network alone, features to the last layer, every unit",
     )
     seconds, step = 1 / spec.frames_per_second, rival.recurrent_step
     if step is None:
         return Contestant(facts, rival.step, list(seen), seconds)
 
-    def inside(row: np.ndarray) -> list[int]:
-        wide = np.resize(row, rival.recurrent_input_size)  # time does not depend on the values
+    def inside(_: np.ndarray) -> list[int]:
         started = clock()
-        step(wide)
+        step()
         return [clock() - started]
 
     parts = (Part("recurrent", "gru"),)

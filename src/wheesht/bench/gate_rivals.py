@@ -1,4 +1,4 @@
-"""The gate of the rivals: another runtime must give the judge's mask, a denoiser must denoise."""
+"""The gate of the rivals: another runtime must give the judge's output, a denoiser must denoise."""
 
 import numpy as np
 
@@ -6,56 +6,56 @@ from wheesht.bench.contestants import at_rate
 from wheesht.bench.gate import GATE_HOPS, Found
 from wheesht.bench.rivals.base import Denoiser, Network
 from wheesht.bench.signals import SAMPLE_RATE, Speech, hops_of
-from wheesht.dsp.features import log_power, normalise
 from wheesht.dsp.stft import sqrt_hann, stft
 from wheesht.errors import GateError
-from wheesht.reference.ops import split_head
+from wheesht.reference.features import Features
 from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import Bundle
 
-MASK_TOLERANCE = 1e-4  # of a runtime's mask or filter: float32 sums over 60 steps; 1e-6 is usual
+# Of what a runtime's last layer gives, relative where that is above 1: float32 sums over 60 steps;
+# 1e-6 is usual.
+OUTPUT_TOLERANCE = 1e-4
 TESTED_FROM_SECONDS = 2.0  # by then a denoiser has learnt the noise
 LEAST_REDUCTION_DB = 3.0  # in pauses; 6 to 32 are usual
 MOST_SPEECH_LOSS_DB = 20.0  # 1 to 10 are usual
 
 
 def seen_by(bundle: Bundle, x: np.ndarray) -> np.ndarray:
-    """Return the normalised features of a signal, float32, (hops, bins)."""
+    """Return the features of a signal as the judge sees them, float32, (hops, positions, channels).
+
+    Parameters
+    ----------
+    bundle : Bundle
+    x : ndarray, shape (N,)
+        At the model's rate; what is less than a hop at its end is left out.
+    """
     spec = bundle.spec
-    n, first = len(x) // spec.front_end.hop_length, spec.features.first_bin
+    n, features = len(x) // spec.front_end.hop_length, Features(spec, bundle.tensors)
     frames = stft(x.astype(np.float64), sqrt_hann(spec.front_end.win_length))[:n]
-    seen = normalise(
-        log_power(frames[:, first : first + spec.features.n_bins], spec.features.floor),
-        bundle.tensors["features.mean"],
-        bundle.tensors["features.scale"],
-    )
-    return np.ascontiguousarray(seen, np.float32)
+    return np.array([features.see(frame)[0] for frame in frames], np.float32)
 
 
 def check_network(name: str, bundle: Bundle, rival: Network, x: np.ndarray) -> Found:
-    """Compare another runtime's mask, and deep filter, with the judge's, every unit updated.
+    """Compare what another runtime's last layer gives with the judge's, every unit updated.
 
     Raises
     ------
     GateError
-        They are further apart than `MASK_TOLERANCE`.
+        They are further apart than `OUTPUT_TOLERANCE`.
     """
     hops = hops_of(x, bundle.spec.front_end.hop_length)[:GATE_HOPS]
-    units = sum(layer.hidden_size for layer in bundle.spec.recurrent_layers)
     judge = ReferenceStream(bundle)
-    judge.process(hops.ravel(), np.ones((len(hops), units), bool))
-    worst = 0.0
-    for row, *wanted in zip(seen_by(bundle, x), judge.masks, judge.coefficients, strict=False):
-        got = split_head(np.array(rival.step(row)).ravel(), bundle.spec.mask)
-        errors = [np.abs(g - w).ravel() for g, w in zip(got, wanted, strict=True)]
-        worst = float(np.max(np.concatenate([*errors, [worst]])))  # a NaN stays
-    if not worst <= MASK_TOLERANCE:
+    judge.process(hops.ravel(), np.ones((len(hops), sum(bundle.spec.unit_counts)), bool))
+    want = judge.outputs
+    got = np.array([np.array(rival.step(row)) for row in seen_by(bundle, hops.ravel())])
+    worst = float(np.max(np.abs(got - want) / np.maximum(1.0, np.abs(want))))
+    if not worst <= OUTPUT_TOLERANCE:  # a NaN too
         raise GateError(
-            f"not timed: {rival.name} on {name}: its mask is {worst:.1e} away from the "
-            f"reference's, at most {MASK_TOLERANCE:g} may be; leave it out, or install another "
+            f"not timed: {rival.name} on {name}: its output is {worst:.1e} away from the "
+            f"reference's, at most {OUTPUT_TOLERANCE:g} may be; leave it out, or install another "
             f"version of it"
         )
-    return {"backend": rival.name, "model": name, "mask_error": worst}
+    return {"backend": rival.name, "model": name, "output_error": worst}
 
 
 def check_denoiser(rival: Denoiser, speech: Speech) -> Found:

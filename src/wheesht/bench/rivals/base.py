@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 Step = Callable[[np.ndarray], np.ndarray]  # one frame in, output of the last layer out
+RecurrentStep = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -18,19 +19,18 @@ class Network:
     name : str
         Of the runtime.
     step : callable
-        Normalised features (bins,) to the mask; every call goes on from the state of the last.
+        Features (positions, channels) to what the last layer gives, in the same form; every call
+        goes on from the state of the last.
     recurrent_step : callable or None
-        The recurrent layers alone, with weights and a state of their own; None without any.
-    recurrent_input_size : int
-        Width of what `recurrent_step` takes; 0 without any.
+        The recurrent layers alone, each with a state and a fixed input of its own; None without
+        any.
     close : callable
         Undoes what the runtime changed in this process.
     """
 
     name: str
     step: Step
-    recurrent_step: Step | None
-    recurrent_input_size: int
+    recurrent_step: RecurrentStep | None
     close: Callable[[], None] = lambda: None
 
 
