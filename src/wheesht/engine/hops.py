@@ -36,7 +36,7 @@ class HopEngine:
         self._hop = loaded.spec.front_end.hop_length
         self._delay = loaded.spec.delay
         self._frames_per_second = loaded.spec.frames_per_second
-        self._units = sum(layer.hidden_size for layer in loaded.spec.recurrent_layers)
+        self._units = sum(loaded.spec.unit_counts)
         self._engines = [_ext.Stream(loaded.packed, isa) for _ in range(channels)]
         self._limits = loaded.spec.update_percent
         for engine in self._engines:
