@@ -3,9 +3,19 @@
 import numpy as np
 
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.front_end import FrontEnd, LogPower
-from wheesht.spec.heads import DeepFilter, Head, Mask
-from wheesht.spec.layers import GRU, Linear
+from wheesht.spec.front_end import FrontEnd, LogPower, ScaledSpectrum
+from wheesht.spec.heads import DeepFilter, Head, MagnitudeFilter, Mapping, Mask
+from wheesht.spec.layers import (
+    GRU,
+    BandAnalysis,
+    BandSynthesis,
+    Conv,
+    Layer,
+    LayerNorm,
+    Linear,
+    Rectifier,
+    Residual,
+)
 from wheesht.spec.model_spec import ModelSpec, UpdatePercent
 
 
@@ -43,6 +53,109 @@ def gru_host(
         update_percent=dial,
         provenance={"data": ["none"], "seed": 0},
     )
+
+
+def band_host(
+    scans: tuple[tuple[str, int], ...] = (("both", 4), ("time", 7), ("down", 9), ("up", 3)),
+    gate: str = "top_a",
+    n_fft: int = 320,
+    n_bins: int = 161,
+    n_bands: int = 11,
+    channels: int = 5,
+    affine: bool = False,
+    order: int = 3,
+    width: int = 3,
+) -> ModelSpec:
+    """A small relative of the MPT host: bands, a path per (scan, units), a magnitude filter.
+
+    A path is ``LN(x + FC(ReLU(GRU(x))))``; the bins are the lowest `n_bins`.
+    """
+    layers: list[Layer] = [BandAnalysis("bands", n_bins, n_bands, channels)]
+    for i, (scan, units) in enumerate(scans, start=1):
+        gru = GRU(f"gru{i}", channels, units, gate, scan)  # type: ignore[arg-type]
+        layers += [
+            gru,
+            Rectifier(f"relu{i}"),
+            Linear(f"fc{i}", gru.output_size, channels, "none"),
+            Residual(f"sum{i}", f"norm{i - 1}" if i > 1 else "bands"),
+            LayerNorm(f"norm{i}", channels, affine),
+        ]
+    head = MagnitudeFilter(0, n_bins, order, width)
+    layers.append(BandSynthesis("bins", channels, n_bins, n_bands, 4))
+    layers.append(Linear("fc_out", 4, head.input_shape.channels, head.activation))
+    return _scanning("mpt", n_fft, LogPower(0, n_bins, 1e-8), layers, head, gate)
+
+
+def bin_host(
+    scans: tuple[tuple[str, int], ...] = (("both", 5), ("time", 6)),
+    gate: str = "top_a",
+    n_fft: int = 320,
+    n_bins: int = 23,
+    first_bin: int = 1,
+    channels: int = 6,
+    kernel_size: int = 3,
+    affine: bool = True,
+    compression: str = "root",
+) -> ModelSpec:
+    """A small relative of the DPRNN host: a convolution, a path per (scan, units), a mapping.
+
+    A path is ``x + LN(FC(GRU(x)))``; bins outside `n_bins` from `first_bin` on are silent.
+    """
+    layers: list[Layer] = [Conv("conv_in", 2, channels, kernel_size)]
+    for i, (scan, units) in enumerate(scans, start=1):
+        gru = GRU(f"gru{i}", channels, units, gate, scan)  # type: ignore[arg-type]
+        layers += [
+            gru,
+            Linear(f"fc{i}", gru.output_size, channels, "none"),
+            LayerNorm(f"norm{i}", channels, affine),
+            Residual(f"sum{i}", f"sum{i - 1}" if i > 1 else "conv_in"),
+        ]
+    layers.append(Linear("fc_out", channels, 2, "none"))
+    features = ScaledSpectrum(first_bin, n_bins, 1e-8, compression)  # type: ignore[arg-type]
+    return _scanning("dprnn", n_fft, features, layers, Mapping(first_bin, n_bins), gate)
+
+
+def _scanning(
+    host: str,
+    n_fft: int,
+    features: LogPower | ScaledSpectrum,
+    layers: list[Layer],
+    head: Head,
+    gate: str,
+) -> ModelSpec:
+    return ModelSpec(
+        name="random",
+        host=host,
+        sample_rate=16000,
+        front_end=FrontEnd(n_fft, n_fft // 2, n_fft),
+        features=features,
+        layers=tuple(layers),
+        mask=head,
+        update_percent=UpdatePercent(50.0, 1.0) if gate == "top_a" else UpdatePercent(100.0, 100.0),
+        provenance={"data": ["none"], "seed": 0},
+    )
+
+
+def scanning_models() -> dict[str, tuple[ModelSpec, float]]:
+    """Small models with every layer, scan, gate and head of networks that scan frequency, and P.
+
+    No size is a multiple of 16, so that no vector width divides any.
+    """
+    wide = (("time", 19), ("both", 17), ("time", 33))
+    return {
+        "bands-p50": (band_host(), 50.0),
+        "bands-p1": (band_host(affine=True, order=1, width=1), 1.0),
+        "bands-p75-512": (band_host(wide, n_fft=512, n_bins=257, n_bands=26, channels=21), 75.0),
+        "bands-some-bins": (band_host(n_bins=101, n_bands=7, order=8, width=7), 50.0),
+        "bands-dense": (band_host(gate="none"), 100.0),
+        "bands-threshold": (band_host(gate="threshold", affine=True, order=5), 100.0),
+        "bins-p50": (bin_host(), 50.0),
+        "bins-p25-512": (bin_host(wide, n_fft=512, n_bins=37, first_bin=4, channels=21), 25.0),
+        "bins-p100": (bin_host((("up", 7), ("down", 9)), affine=False), 100.0),
+        "bins-all-p75": (bin_host(n_bins=160, kernel_size=1, compression="none"), 75.0),
+        "bins-dense": (bin_host(gate="none", compression="none", kernel_size=5), 100.0),
+        "bins-threshold": (bin_host(gate="threshold", n_bins=1, first_bin=0), 100.0),
+    }
 
 
 def random_tensors(spec: ModelSpec, seed: int = 0) -> dict[str, np.ndarray]:

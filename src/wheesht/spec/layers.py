@@ -11,7 +11,7 @@ from typing import Literal
 
 from wheesht.spec.bands import band_bounds, band_rows
 from wheesht.spec.document import require
-from wheesht.spec.shapes import Shape, require_name, require_width
+from wheesht.spec.shapes import MAX_WIDTH, Shape, require_name, require_width
 
 MAX_KERNEL = 15  # positions that a convolution spans
 NORM_EPSILON = 1e-5  # added to the variance by a layer norm
@@ -112,7 +112,9 @@ class GRU:
         require_name(self.name)
         require_width("input_size", self.input_size)
         require_width("hidden_size", self.hidden_size)
-        require_width("hidden_size of both directions", self.output_size)
+        most = MAX_WIDTH // len(self.directions)
+        needed = f"at most {most}, because both directions have so many"
+        require(self.hidden_size <= most, "hidden_size", self.hidden_size, needed)
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -218,8 +220,8 @@ class Residual:
 class BandAnalysis:
     """Trainable frequency compression: overlapping mel-spaced bands of the bins, mapped each.
 
-    Band i sees `bins_per_band` of them, with a matrix of its own and no bias; equation A5. The
-    columns of ``weight`` (out, sum of the bands' widths) belong to the bands in order.
+    Every band has a matrix of its own and no bias; equation A5. The columns of ``weight`` (out, sum
+    of the bands' widths) belong to the bands in order.
     """
 
     name: str
@@ -232,6 +234,7 @@ class BandAnalysis:
     def __post_init__(self) -> None:
         require_name(self.name)
         require_width("output_size", self.output_size)
+        require_width("input_size", self.input_size)
         _require_bands(self.input_size, self.n_bands)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -266,6 +269,7 @@ class BandSynthesis:
         require_name(self.name)
         require_width("input_size", self.input_size)
         require_width("output_size", self.output_size)
+        require_width("n_bins", self.n_bins)
         _require_bands(self.n_bins, self.n_bands)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -285,7 +289,6 @@ class BandSynthesis:
 
 
 def _require_bands(n_bins: int, n_bands: int) -> None:
-    require_width("n_bins", n_bins)
     require(2 <= n_bands <= n_bins // 2, "n_bands", n_bands, f"2 to half of {n_bins} bins")
     bounds = band_bounds(n_bins, n_bands)
     rising = all(low < high for low, high in zip(bounds, bounds[1:], strict=False))

@@ -42,14 +42,13 @@ def check_sums(tensors: Tensors, spec: ModelSpec) -> None:
     for layer in spec.layers:
         own = {t: tensors[f"{layer.name}.{t}"] for t in layer.tensor_shapes()}
         if isinstance(layer, Residual):
-            total = largest + given[layer.source]
+            where, total = "", largest + given[layer.source]
         else:
-            total = _largest_sum(layer, own, largest)
+            where, total = _largest_sum(layer, own, largest)
         if total > MAX_SUM:
-            tensor = next((t for t in own if t.endswith(("w_x", "weight"))), "")
-            where = f"tensor {layer.name}.{tensor}" if tensor else f"layer {layer.name}"
+            part = f"tensor {layer.name}.{where}" if where else f"layer {layer.name}"
             raise SpecError(
-                f"{where}: with the layers before it sums can reach {total:.1e}, needs at most "
+                f"{part}: with the layers before it sums can reach {total:.1e}, needs at most "
                 f"{MAX_SUM:g} (float32)"
             )
         largest = given[layer.name] = _largest_output(layer, own, largest, total)
@@ -66,22 +65,26 @@ def _largest_feature(tensors: Tensors, spec: ModelSpec) -> float:
     return (log_power + mean) * scale
 
 
-def _largest_sum(layer: Layer, own: Tensors, largest_input: float) -> float:
-    """Return a bound on the magnitude of the sums of one layer for inputs up to that size."""
+def _largest_sum(layer: Layer, own: Tensors, largest_input: float) -> tuple[str, float]:
+    """Return a bound on the sums of a layer for inputs up to that size, and the tensor behind it.
+
+    Without a tensor behind it the name is empty.
+    """
     match layer:
         case GRU():
-            sums = [_largest_gru_sum(own, d, largest_input) for d in layer.directions]
-            return max(sums)
+            sums = {f"{d}w_x": _largest_gru_sum(own, d, largest_input) for d in layer.directions}
+            return max(sums.items(), key=lambda item: item[1])
         case LayerNorm():
-            return layer.input_size * (2.0 * largest_input) ** 2  # of squares, for the variance
+            return "", layer.input_size * (2.0 * largest_input) ** 2  # of squares, for the variance
         case Linear() | Conv():
-            return _largest_row(own["weight"].reshape(layer.output_size, -1), largest_input, own)
+            rows = own["weight"].reshape(layer.output_size, -1)
+            return "weight", _largest_row(rows, largest_input, own)
         case BandAnalysis():
-            return _largest_row(own["weight"], largest_input, own)
+            return "weight", _largest_row(own["weight"], largest_input, own)
         case BandSynthesis():
             rows = own["weight"].reshape(-1, layer.input_size)
-            return 2.0 * _largest_row(rows, largest_input, own)  # two bands meet in a bin
-    return largest_input
+            return "weight", 2.0 * _largest_row(rows, largest_input, own)  # two bands meet in a bin
+    return "", largest_input
 
 
 def _largest_row(weight: np.ndarray, largest_input: float, own: Tensors) -> float:
