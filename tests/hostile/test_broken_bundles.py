@@ -9,7 +9,7 @@ import struct
 
 import numpy as np
 import pytest
-from bundles import gru_host, random_tensors
+from bundles import band_host, bin_host, gru_host, random_tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
@@ -17,15 +17,20 @@ from safetensors.numpy import save
 from wheesht.errors import BundleError
 from wheesht.spec import bundle as bundle_module
 from wheesht.spec.bundle import read_bundle, write_bundle
-from wheesht.spec.layers import GRU
 
-SPEC = gru_host((3, 2), "threshold", n_bins=4, filter_order=2)  # has every kind of tensor, field
+SPEC = gru_host((3, 2), "threshold", n_bins=4, filter_order=2)
+SPECS = {  # together they have every kind of tensor and field
+    "gru": SPEC,
+    "bands": band_host((("both", 2),), "threshold", n_bins=8, n_bands=2, affine=True, order=1),
+    "bins": bin_host((("down", 3),), "none", n_bins=4),
+}
 SLOW_DISK = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-def container(document, tensors=None):
+def container(document, tensors=None, model="gru"):
     """Bytes of a safetensors file with a spec as its metadata."""
-    return container_of_text(json.dumps(document), tensors)
+    own = random_tensors(SPECS[model]) if tensors is None else tensors
+    return container_of_text(json.dumps(document), own)
 
 
 def container_of_text(text, tensors=None, key="wheesht"):
@@ -33,8 +38,8 @@ def container_of_text(text, tensors=None, key="wheesht"):
     return save(random_tensors(SPEC) if tensors is None else tensors, metadata={key: text})
 
 
-def valid_document():
-    return json.loads(json.dumps(SPEC.to_dict()))
+def valid_document(model="gru"):
+    return json.loads(json.dumps(SPECS[model].to_dict()))
 
 
 def raw_container(header, body=b"", length=None):
@@ -60,10 +65,11 @@ def refused(tmp_path):
     return read
 
 
-def test_the_starting_point_of_these_tests_is_valid(tmp_path):
+@pytest.mark.parametrize("model", SPECS)
+def test_the_starting_point_of_these_tests_is_valid(tmp_path, model):
     path = tmp_path / "m.safetensors"
-    path.write_bytes(container(valid_document()))
-    assert read_bundle(path).spec == SPEC
+    path.write_bytes(container(valid_document(model), model=model))
+    assert read_bundle(path).spec == SPECS[model]
 
 
 # Every field of the document, one by one. The lists of cases are made from a valid document, so
@@ -85,9 +91,9 @@ def dotted(path):
     return text.removeprefix(".")
 
 
-def replaced(path, value):
+def replaced(model, path, value):
     """A valid document with the value at `path` replaced."""
-    document = valid_document()
+    document = valid_document(model)
     if not path:
         return value
     at(document, path[:-1])[path[-1]] = value
@@ -100,10 +106,11 @@ def at(document, path):
     return document
 
 
-PLACES = list(places(valid_document()))
-FIELDS = [(p, v) for p, v in PLACES if p and isinstance(p[-1], str)]
-OBJECTS = [p for p, v in PLACES if isinstance(v, dict) and (not p or p[-1] != "provenance")]
+PLACES = [(model, p, v) for model in SPECS for p, v in places(valid_document(model))]
+FIELDS = [(model, p) for model, p, _ in PLACES if p and isinstance(p[-1], str)]
+OBJECTS = [(m, p) for m, p, v in PLACES if isinstance(v, dict) and (not p or p[-1] != "provenance")]
 WRONG_TYPES = {
+    bool: [None, 1, 1.5, "1", [], {}],
     int: [None, True, 1.5, "1", [], {}],
     float: [None, True, "1", [], {}],
     str: [None, True, 1, [], {}],
@@ -122,53 +129,65 @@ def kind_of(value):
 
 
 def case_id(case):
-    path, value = case
+    model, path, value = case
     shown = repr(value) if not isinstance(value, int | str) else type(value).__name__
-    return f"{dotted(path) or 'document'}-{shown[:12]}-{str(value)[:6]}"
+    return f"{model}-{dotted(path) or 'document'}-{shown[:12]}-{str(value)[:6]}"
+
+
+def place_id(place):
+    return f"{place[0]}-{dotted(place[1]) or 'document'}"
 
 
 def cases(table):
-    pairs = [(p, bad) for p, v in PLACES for bad in table.get(kind_of(v), [])]
-    return [pytest.param(p, bad, id=case_id((p, bad))) for p, bad in pairs]
+    found = [(m, p, bad) for m, p, v in PLACES for bad in table.get(kind_of(v), [])]
+    return [pytest.param(*case, id=case_id(case)) for case in found]
 
 
-@pytest.mark.parametrize("path", [p for p, _ in FIELDS], ids=dotted)
-def test_a_missing_field_is_named(refused, path):
-    document = valid_document()
+@pytest.mark.parametrize("place", FIELDS, ids=place_id)
+def test_a_missing_field_is_named(refused, place):
+    model, path = place
+    document = valid_document(model)
     del at(document, path[:-1])[path[-1]]
     assert refused(container(document)) == f"{dotted(path)}: missing"
 
 
-@pytest.mark.parametrize("path", OBJECTS, ids=lambda p: dotted(p) or "document")
-def test_an_unknown_field_is_named(refused, path):
-    message = refused(container(replaced((*path, "surprise"), 1)))
+@pytest.mark.parametrize("place", OBJECTS, ids=place_id)
+def test_an_unknown_field_is_named(refused, place):
+    model, path = place
+    message = refused(container(replaced(model, (*path, "surprise"), 1)))
     assert message.startswith(f"{dotted((*path, 'surprise'))}: unknown field; known are ")
 
 
-@pytest.mark.parametrize("path, bad", cases(WRONG_TYPES))
-def test_a_wrong_type_is_named(refused, path, bad):
-    message = refused(container(replaced(path, bad)))
+@pytest.mark.parametrize("model, path, bad", cases(WRONG_TYPES))
+def test_a_wrong_type_is_named(refused, model, path, bad):
+    message = refused(container(replaced(model, path, bad)))
     where = dotted(path) or "spec"
     assert message.startswith(f"{where}: got ")
     assert ", needs " in message
 
 
-@pytest.mark.parametrize("path, bad", cases(OUT_OF_RANGE))
-def test_a_value_out_of_range_names_a_field(refused, path, bad):
-    message = refused(container(replaced(path, bad)))
+SIZES = ("_size", "_bins", "_bin", "_bands", "order", "width")
+
+
+@pytest.mark.parametrize("model, path, bad", cases(OUT_OF_RANGE))
+def test_a_value_out_of_range_names_a_field(refused, model, path, bad):
+    message = refused(container(replaced(model, path, bad)))
     found = re.match(r"([a-z_]+(\[\d+\])?(\.[a-z_]+)*): got .*, needs ", message)
-    if isinstance(bad, int) and len(path) > 1 and path[-1].endswith(("_size", "_bins", "_bin")):
+    if isinstance(bad, int) and len(path) > 1 and path[-1].endswith(SIZES):
         # Sizes must agree with their neighbours: the field named may be the next one.
-        assert found and found[1] in {dotted(p) for p, _ in FIELDS}
+        assert found and found[1] in {dotted(p) for m, p in FIELDS if m == model}
         assert found[1].split(".")[0].split("[")[0] in ("layers", "features", "mask")
     else:
         assert found and found[1] == dotted(path)
 
 
-@pytest.mark.parametrize("i", range(len(SPEC.layers)))
-def test_a_layer_of_another_type_is_refused(refused, i):
-    message = refused(container(replaced(("layers", i, "type"), "lstm")))
-    assert message.startswith(f"layers[{i}].type: got 'lstm', needs one of linear, conv, gru, ")
+@pytest.mark.parametrize(
+    "place", [(m, ("layers", i)) for m in SPECS for i in range(len(SPECS[m].layers))], ids=place_id
+)
+def test_a_layer_of_another_type_is_refused(refused, place):
+    (model, path), others = place, "linear, conv, gru, "
+    message = refused(container(replaced(model, (*path, "type"), "lstm")))
+    assert message.startswith(f"{dotted(path)}.type: got 'lstm', needs one of {others}")
 
 
 # The metadata.
@@ -214,8 +233,8 @@ def test_provenance_deeper_than_its_limit_is_refused(refused):
 # The tensors.
 
 
-def tensors_with(name, change):
-    tensors = random_tensors(SPEC)
+def tensors_with(name, change, model="gru"):
+    tensors = random_tensors(SPECS[model])
     tensors[name] = change(tensors[name])
     return tensors
 
@@ -229,7 +248,7 @@ def filled(value):
     return change
 
 
-TENSORS = list(SPEC.tensor_shapes())
+TENSORS = [(model, name) for model in SPECS for name in SPECS[model].tensor_shapes()]
 CHANGES = {
     "flat": (lambda t: t.reshape(-1, 1, 1), "got shape"),
     "longer": (lambda t: np.concatenate([t, t]), "got shape"),
@@ -246,18 +265,18 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", TENSORS)
-def test_a_wrong_tensor_is_named(refused, name, change):
+@pytest.mark.parametrize("model, name", TENSORS)
+def test_a_wrong_tensor_is_named(refused, model, name, change):
     make, sentence = CHANGES[change]
-    message = refused(container(valid_document(), tensors_with(name, make)))
+    message = refused(container(valid_document(model), tensors_with(name, make, model)))
     assert message.startswith(f"tensor {name}: {sentence}")
 
 
-@pytest.mark.parametrize("name", TENSORS)
-def test_a_missing_tensor_is_named(refused, name):
-    tensors = random_tensors(SPEC)
+@pytest.mark.parametrize("model, name", TENSORS)
+def test_a_missing_tensor_is_named(refused, model, name):
+    tensors = random_tensors(SPECS[model])
     del tensors[name]
-    assert refused(container(valid_document(), tensors)) == f"tensor {name}: missing"
+    assert refused(container(valid_document(model), tensors)) == f"tensor {name}: missing"
 
 
 def test_an_unknown_tensor_is_named(refused):
@@ -266,10 +285,13 @@ def test_an_unknown_tensor_is_named(refused):
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.5])
-def test_a_threshold_outside_its_range_is_named(refused, value):
-    tensors = tensors_with("gru2.threshold", filled(value))
-    message = refused(container(valid_document(), tensors))
-    assert message == "tensor gru2.threshold: needs values between 0 and 1, exclusive"
+@pytest.mark.parametrize(
+    "model, name", [("gru", "gru2.threshold"), ("bands", "gru1.down.threshold")]
+)
+def test_a_threshold_outside_its_range_is_named(refused, model, name, value):
+    tensors = tensors_with(name, filled(value), model)
+    message = refused(container(valid_document(model), tensors))
+    assert message == f"tensor {name}: needs values between 0 and 1, exclusive"
 
 
 def test_layers_whose_sums_could_overflow_are_refused(tmp_path):
@@ -383,8 +405,8 @@ def survives(path, data):
     for name, shape in bundle.spec.tensor_shapes().items():
         assert bundle.tensors[name].shape == shape
         assert np.all(np.isfinite(bundle.tensors[name]))
-    assert all(layer.type in ("linear", "gru") for layer in bundle.spec.layers)
-    assert sum(layer.hidden_size for layer in bundle.spec.layers if isinstance(layer, GRU)) >= 0
+    assert len(bundle.spec.layer_shapes) == len(bundle.spec.layers)
+    assert all(units > 0 for units in bundle.spec.unit_counts)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=SLOW_DISK)
@@ -400,9 +422,12 @@ def test_random_headers_are_survived(tmp_path, data):
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=SLOW_DISK)
-@given(edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_flipped_bytes_are_survived(tmp_path, edits):
-    data = bytearray(container(valid_document()))
+@given(
+    model=st.sampled_from(list(SPECS)),
+    edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4),
+)
+def test_flipped_bytes_are_survived(tmp_path, model, edits):
+    data = bytearray(container(valid_document(model), model=model))
     for place, byte in edits:
         data[min(int(place * len(data)), len(data) - 1)] = byte
     survives(tmp_path / "m.safetensors", bytes(data))
@@ -416,6 +441,8 @@ JSON = st.recursive(
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=SLOW_DISK)
-@given(path=st.sampled_from([p for p, _ in PLACES]), value=JSON)
-def test_any_json_in_any_place_is_survived(tmp_path, path, value):
-    survives(tmp_path / "m.safetensors", container(replaced(path, value)))
+@given(place=st.sampled_from([(m, p) for m, p, _ in PLACES]), value=JSON)
+def test_any_json_in_any_place_is_survived(tmp_path, place, value):
+    model, path = place
+    data = container(replaced(model, path, value), model=model)
+    survives(tmp_path / "m.safetensors", data)

@@ -87,6 +87,31 @@ def test_magnitude_of_known_values():
     assert magnitude(of_spectrum(enhanced), of_spectrum(clean)).item() == pytest.approx(10.0)
 
 
+def test_spectrum_of_known_values():
+    enhanced = torch.tensor([[[3 + 4j, 0j]]])
+    clean = torch.tensor([[[1j, 2 + 0j]]])
+    # Both parts of both bins: (9 + 9 + 4 + 0) / 4.
+    assert LOSSES["spectrum"](of_spectrum(enhanced), of_spectrum(clean)).item() == pytest.approx(
+        5.5
+    )
+
+
+def test_spectrum_is_half_the_power_of_the_difference_and_sees_the_phase(spectrum):
+    turned = spectrum * 1j
+    loss = LOSSES["spectrum"](of_spectrum(turned), of_spectrum(spectrum)).item()
+    assert loss == pytest.approx(np.mean(np.abs((turned - spectrum).numpy()) ** 2) / 2, rel=1e-12)
+    assert loss == pytest.approx(
+        np.mean(np.abs(spectrum.numpy()) ** 2), rel=1e-12
+    )  # |1j - 1|^2 = 2
+
+
+def test_spectrum_pulls_towards_the_clean_one(spectrum):
+    enhanced = torch.zeros_like(spectrum, requires_grad=True)
+    LOSSES["spectrum"](of_spectrum(enhanced), of_spectrum(spectrum)).backward()
+    # d/dS of a mean over 2 T F parts of each clip; torch gives both parts' as one complex number.
+    assert torch.allclose(enhanced.grad, -spectrum.detach() * 2 / (2 * spectrum.numel()))
+
+
 def test_compressed_loss_of_one_loud_bin_follows_the_formula():
     clean = torch.tensor([[[2.0 + 0j]]], dtype=torch.complex128)
     enhanced = torch.tensor([[[0.0 + 6.0j]]], dtype=torch.complex128)  # level 2: ratio 3j to 1

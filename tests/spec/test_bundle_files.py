@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from bundles import gru_host, random_tensors
+from bundles import gru_host, random_tensors, scanning_models
 
 from wheesht.errors import BundleError, SpecError
 from wheesht.spec.bundle import (
@@ -18,10 +18,13 @@ from wheesht.spec.bundle import (
     write_bundle,
 )
 
+MODELS = {gate: gru_host((7, 33), gate) for gate in ("top_a", "threshold", "none")}
+MODELS |= {name: spec for name, (spec, _) in scanning_models().items()}
 
-@pytest.mark.parametrize("gate", ["top_a", "threshold", "none"])
-def test_a_bundle_that_was_written_reads_back_equal(tmp_path, gate):
-    spec, path = gru_host((7, 33), gate), tmp_path / "m.safetensors"
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_bundle_that_was_written_reads_back_equal(tmp_path, name):
+    spec, path = MODELS[name], tmp_path / "m.safetensors"
     tensors = random_tensors(spec)
     write_bundle(path, spec, tensors)
     bundle = read_bundle(path)

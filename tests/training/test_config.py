@@ -1,15 +1,20 @@
 """Recipes: read strictly, every mistake named."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from wheesht.errors import ConfigError  # noqa: E402
+from wheesht.models import dprnn_host_spec, gru_host_spec, mpt_host_spec  # noqa: E402
 from wheesht.spec.document import check_json  # noqa: E402
 from wheesht.spec.heads import DeepFilter  # noqa: E402
 from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
 from wheesht.training.update import learning_rate  # noqa: E402
+
+MPT, DPRNN = (f"[model]\nname = 'a'\nhost = '{host}'\n" for host in ("mpt", "dprnn"))
 
 
 @pytest.mark.parametrize(
@@ -20,6 +25,18 @@ from wheesht.training.update import learning_rate  # noqa: E402
         ("[model]\nname = 'a'\nwidth = 3", "model.width: unknown key"),
         ("[model]\nname = 'a'\nhidden_size = 1.5", "model.hidden_size: got 1.5, needs int"),
         ("[model]\nname = 'a'\nhost = 'b'", "model.host: got 'b'"),
+        (MPT + "hidden_size = 24", "model.hidden_size: host 'mpt' has no such setting"),
+        (MPT + "win_length = 512", "model.win_length: host 'mpt' has no such setting"),
+        (MPT + "head = 'deep_filter'", "model.head: host 'mpt' has no such setting"),
+        (MPT + "compression = 'none'", "model.compression: host 'mpt' has no such setting"),
+        (DPRNN + "win_length = 512", "model.win_length: host 'dprnn' has no such setting"),
+        (DPRNN + "head = 'deep_filter'", "model.head: host 'dprnn' has no such setting"),
+        (DPRNN + "filter_order = 3", "model.filter_order: host 'dprnn' has no such setting"),
+        (DPRNN + "filter_bins = 9", "model.filter_bins: host 'dprnn' has no such setting"),
+        (DPRNN + "compression = 'log'", "model.compression: got 'log', needs one of none, root"),
+        (DPRNN + "hidden_size = 2000", "model.layers.0.: got 160 x 2000, needs at most 262144"),
+        (DPRNN + "hidden_size = 5000", "model.hidden_size: got 5000, needs 1 to 4096, or 0 for"),
+        ("[model]\nname = 'a'\ncompression = 'none'", "model.compression: host 'gru' has no such"),
         ("[model]\nname = 'a'\nupdate_percent = 0", "above 0 to 100"),
         ("[model]\nname = 3", "model.name: got 3, needs str"),
         ("loss = 'l3'\n[model]\nname = 'a'", "loss: got 'l3'"),
@@ -109,6 +126,27 @@ def test_a_recipe_chooses_window_and_head():
     spec = recipe_from_dict({"model": model | {"filter_order": 3}}).model.spec()
     assert spec.front_end.win_length == 512
     assert spec.mask == DeepFilter(first_bin=1, n_bins=256, filter_bins=200, order=3)
+
+
+def test_a_recipe_chooses_the_host_and_its_settings():
+    def spec(**model):
+        return recipe_from_dict({"model": {"name": "a", **model}}).spec()
+
+    assert spec(host="mpt", update_percent=25) == mpt_host_spec("a", 25.0)
+    assert spec(host="dprnn") == dprnn_host_spec("a", 64)
+    small = dprnn_host_spec("a", 8, compression="none")
+    assert spec(host="dprnn", hidden_size=8, compression="none") == small
+    assert spec() == spec(hidden_size=320) == gru_host_spec("a", 320)
+
+
+@pytest.mark.parametrize("host", ["gru", "mpt", "dprnn"])
+def test_recipes_of_the_study_are_of_their_host_at_every_trained_position(host):
+    path = Path(__file__).parents[2] / "recipes" / "dgru_study" / f"{host}.toml"
+    recipe = read_recipe(path)
+    assert recipe.spec().host == recipe.model.host == host
+    assert recipe == recipe_from_dict(recipe.to_dict())
+    dial = recipe.spec().update_percent
+    assert (dial.min, dial.default, dial.max) == (25, 50, 100)
 
 
 def test_the_largest_seed_is_one_that_all_its_readers_take():

@@ -34,6 +34,7 @@ from wheesht.errors import (  # noqa: E402
     StateError,
 )
 from wheesht.metrics import METRICS  # noqa: E402
+from wheesht.reference.runner import ReferenceStream  # noqa: E402
 from wheesht.spec.bundle import read_bundle  # noqa: E402
 from wheesht.training import loop  # noqa: E402
 from wheesht.training.checkpoint import FILE_NAME  # noqa: E402
@@ -63,6 +64,54 @@ def test_training_lowers_the_validation_loss_and_writes_a_bundle(corpus, tmp_pat
     assert bundle.spec.provenance["recipe"] == json.loads(json.dumps(settings.to_dict()))
     assert bundle.spec.provenance["training_data"] == "made by the test"
     assert json.loads((tmp_path / "recipe.json").read_text()) == bundle.spec.provenance["recipe"]
+
+
+SCANNING_HOSTS = {
+    "mpt": {"host": "mpt", "hidden_size": 0},
+    "dprnn": {"host": "dprnn", "hidden_size": 4},
+}
+
+
+@pytest.mark.parametrize("host", SCANNING_HOSTS)
+def test_hosts_that_scan_frequency_learn_and_become_bundles(corpus, tmp_path, host):
+    settings = recipe(
+        model=SCANNING_HOSTS[host],
+        loss={"compressed_spectral": 1.0, "spectrum": 0.5},
+        optim={"updates": 8, "learning_rate": 3e-3},
+        update_percent={"choices": [50.0, 100.0], "per": "sequence"},
+        validation={"clips": 2, "update_percent": [50.0, 100.0]},
+    )
+    trainer, path = train(settings, corpus, tmp_path)
+    losses = [row["loss"] for row in trainer.progress.history]
+    assert losses[-1] < 0.8 * losses[0]
+    assert any("loss_spectrum" in row for row in curve(tmp_path))
+    bundle = read_bundle(path)
+    assert bundle.spec.host == host and bundle.spec.update_percent.min == 50.0
+    own = trainer.averaged.bundle_tensors()
+    for name, stored in bundle.tensors.items():
+        assert np.array_equal(own[name].numpy(), stored), name
+    assert np.all(np.isfinite(ReferenceStream(bundle).process(np.ones(320))))
+
+
+@pytest.mark.parametrize("host", SCANNING_HOSTS)
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_hosts_that_scan_frequency_train_in_bfloat16(corpus, tmp_path, host, optimiser):
+    settings = recipe(
+        model=SCANNING_HOSTS[host],
+        precision="bfloat16",
+        optim={"updates": 2, "name": optimiser},
+        validation={"every": 2},
+    )
+    trainer, path = train(settings, corpus, tmp_path)
+    assert np.isfinite(trainer.progress.history[-1]["loss"])
+    assert read_bundle(path).spec.host == host
+
+
+def test_another_hosts_bundle_is_no_start(corpus, tmp_path):
+    _, first = train(recipe(optim={"updates": 4}), corpus, tmp_path / "a")
+    settings = recipe(model=SCANNING_HOSTS["dprnn"], initial_bundle=str(first))
+    with pytest.raises(ConfigError, match="does not fit this model"):
+        Trainer(settings, corpus, tmp_path / "b", corpus / "cache")
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
