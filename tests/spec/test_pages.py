@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from bundles import gru_host, random_tensors
+from bundles import band_host, bin_host, gru_host, random_tensors
 
 from wheesht.spec.bundle import write_bundle
 
@@ -30,12 +30,18 @@ def fields(value):
             yield from fields(inner)
 
 
-def test_the_format_page_lists_every_field_and_tensor():
+@pytest.mark.parametrize(
+    "spec",
+    [gru_host((7,), "threshold", filter_order=5), band_host(affine=True), bin_host()],
+    ids=lambda spec: spec.host,
+)
+def test_the_format_page_lists_every_field_kind_and_tensor(spec):
     page = (DOCS / "bundle_format.md").read_text()
-    spec = gru_host((7,), "threshold")
     named = set(re.findall(r"(?<=[.`])[a-z_]+(?=[.`])", page))
     assert set(fields(spec.to_dict())) - named == set()
-    kinds = {name.split(".")[1] for name in spec.tensor_shapes()}
+    kinds = {name.split(".")[-1] for name in spec.tensor_shapes()}
+    kinds |= {spec.features.kind, spec.mask.kind, *(layer.type for layer in spec.layers)}
+    kinds |= {layer.scan for layer in spec.recurrent_layers}
     assert kinds - named == set()
 
 

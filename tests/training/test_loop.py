@@ -68,7 +68,7 @@ def test_training_lowers_the_validation_loss_and_writes_a_bundle(corpus, tmp_pat
 
 SCANNING_HOSTS = {
     "mpt": {"host": "mpt", "hidden_size": 0},
-    "dprnn": {"host": "dprnn", "hidden_size": 4},
+    "dprnn": {"host": "dprnn", "hidden_size": 8},
 }
 
 
@@ -77,7 +77,7 @@ def test_hosts_that_scan_frequency_learn_and_become_bundles(corpus, tmp_path, ho
     settings = recipe(
         model=SCANNING_HOSTS[host],
         loss={"compressed_spectral": 1.0, "spectrum": 0.5},
-        optim={"updates": 8, "learning_rate": 3e-3},
+        optim={"updates": 16, "learning_rate": 3e-3},
         update_percent={"choices": [50.0, 100.0], "per": "sequence"},
         validation={"clips": 2, "update_percent": [50.0, 100.0]},
     )
