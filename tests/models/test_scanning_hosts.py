@@ -82,6 +82,14 @@ def test_state_of_hosts_is_their_time_grus_and_what_filter_and_scale_remember():
     assert state_bytes(HOSTS["dprnn"]) == 4 * (4 * 160 * 64 + 320 + 2)
 
 
+def test_paths_of_hosts_scan_as_documented():
+    scans = [(g.input_size, g.hidden_size, g.scan) for g in HOSTS["mpt"].recurrent_layers]
+    assert scans == 2 * [(24, 24, "both"), (24, 48, "time"), (24, 48, "down"), (24, 48, "time")]
+    scans = [(g.input_size, g.hidden_size, g.scan) for g in HOSTS["dprnn"].recurrent_layers]
+    assert scans == 4 * [(64, 64, "both"), (64, 64, "time")]
+    assert {g.gate for host in HOSTS.values() for g in host.recurrent_layers} == {"top_a"}
+
+
 def test_settings_of_the_dprnn_host():
     spec = dprnn_host_spec("d", 8, 25.0, compression="none")
     assert spec.features == ScaledSpectrum(1, 160, 1e-8, "none")

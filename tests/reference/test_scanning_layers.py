@@ -255,9 +255,20 @@ def test_a_filter_of_one_tap_gives_the_input_back():
     assert np.max(np.abs(y[160:] - x[:-160])) < 2e-15
 
 
-def test_a_mapping_gives_what_the_last_layer_says_on_the_scale_of_the_level():
-    spec = bin_host(n_bins=160, compression="root")
-    stream = ReferenceStream(saturated(spec, [0.6, -0.8]))
+@pytest.mark.parametrize(
+    "compression, value, mapped",
+    [
+        ("none", 1.5 - 2j, 1.5 - 2j),
+        ("root", 1.5 - 2j, 3.75 - 5j),  # of size 2.5, so squared 6.25
+        ("none", -1000 + 1000j, -100 + 100j),
+        ("root", 1000 + 0j, 1e4),
+    ],
+)
+def test_a_mapping_gives_what_the_last_layer_says_on_the_scale_of_the_level(
+    compression, value, mapped
+):
+    spec = bin_host(n_bins=160, compression=compression)
+    stream = ReferenceStream(saturated(spec, [value.real, value.imag]))
     x = rng().uniform(-1, 1, 1600)
     y = stream.process(x)
     window = np.sin(np.pi * np.arange(320) / 320)
@@ -265,7 +276,7 @@ def test_a_mapping_gives_what_the_last_layer_says_on_the_scale_of_the_level():
     powers = [np.mean(np.abs(np.fft.rfft(frame * window)[1:]) ** 2) for frame in frames]
     levels = [np.sqrt(np.mean(powers[: t + 1]) + 1e-8) for t in range(3)]
     spectrum = np.zeros(161, complex)
-    spectrum[1:] = 0.6 - 0.8j  # of size one, so that its square has it too
+    spectrum[1:] = mapped
     shape = np.fft.irfft(spectrum) * window
     want = levels[1] * shape[160:] + levels[2] * shape[:160]
     assert np.max(np.abs(y[320:480] - want)) < 1e-7 * np.max(np.abs(want))  # the floor of 1e-8
