@@ -13,6 +13,7 @@ from wheesht.export.to_bundle import export_bundle  # noqa: E402
 from wheesht.models import dprnn_host_spec, mpt_host_spec  # noqa: E402
 from wheesht.models.network import Network  # noqa: E402
 
+torch.set_num_threads(1)  # threads of so small products wait for each other
 # Two independent writings of one set of equations in float64: measured at most 4.0e-15.
 FLOAT64_TOLERANCE = 2e-14
 # The training steps in float32: measured at least 116 dB below the signal, where no choice differs.

@@ -18,6 +18,7 @@ from wheesht.spec.cost import macs_per_hop, model_cost, state_bytes  # noqa: E40
 from wheesht.spec.front_end import ScaledSpectrum  # noqa: E402
 from wheesht.spec.model_spec import ModelSpec, selected_units  # noqa: E402
 
+torch.set_num_threads(1)  # threads of so small products wait for each other
 HOSTS = {"mpt": mpt_host_spec("m"), "dprnn": dprnn_host_spec("d")}
 # D-GRU paper (arXiv 2408.12425), table 1, P = 100: million MACs per second in GRUs and in all other
 # layers, million parameters; and how far the layouts of this project are from them at most. The
