@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from bundles import gru_host, random_tensors
+from bundles import gru_host, random_tensors, scanning_models
 
 from wheesht.cli.main import run
 from wheesht.models.dprnn_host import dprnn_host_spec
@@ -177,3 +177,16 @@ def test_the_shipped_default_is_a_real_model(capsys):
     assert facts["host"] == "gru"
     assert facts["update_percent"]["min"] < facts["update_percent"]["max"] == 100
     assert facts["provenance"]
+
+
+@pytest.mark.parametrize("name", ["bands-p50", "bins-p50"])
+def test_every_layer_of_a_model_that_scans_frequency_is_told(tmp_path, capsys, name):
+    (spec, _), path = scanning_models()[name], tmp_path / "m.safetensors"
+    write_bundle(path, spec, random_tensors(spec))
+    assert run(["info", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert all(f"{layer.name} " in text and f" {layer.type} " in text for layer in spec.layers)
+    assert spec.mask.kind in text
+    assert run(["info", str(path), "--json"]) == 0
+    layers = json.loads(capsys.readouterr().out)["layers"]
+    assert [layer["output_size"] for layer in layers] == [s.channels for s in spec.layer_shapes]

@@ -118,7 +118,9 @@ def test_bfloat16_changes_products_alone(monkeypatch):
     seen = []
     features = short.network.features.forward
     monkeypatch.setattr(
-        short.network.features, "forward", lambda x: seen.append(x.dtype) or features(x)
+        short.network.features,
+        "forward",
+        lambda x, state: seen.append(x.real.dtype) or features(x, state),
     )
     short.network.fc_in.register_forward_hook(lambda m, i, o: seen.append(o.dtype))
     a, b = (float(made.update(0, *batch())["loss"]) for made in (plain, short))
