@@ -26,6 +26,15 @@ static inline vec load(const float *p)
     return *(const vec_memory *)p;
 }
 
+/* Keeps the compiler from loading a value once for each of its uses. */
+static inline vec in_register(vec v)
+{
+#if WH_VECTOR_BYTES >= 32
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+}
+
 INLINE void add_products(sums *s, const float *w, const float *x)
 {
     for (int k = 0; k < PARTS; ++k)
@@ -102,9 +111,17 @@ typedef struct {
     vec even[PARTS], odd[PARTS];
 } panel_sums;
 
-INLINE void add_column(vec sum[PARTS], const float *w, float x)
+/* Adds the products of one column: of a panel's rows with a value at each of `tile` positions. */
+INLINE void add_column(panel_sums s[TILE], int odd, const float *w, const float *x, int32_t step,
+                       int tile)
 {
-    for (int v = 0; v < PARTS; ++v) sum[v] = sum[v] + load(w + v * WIDTH) * x;
+    for (int v = 0; v < PARTS; ++v) {
+        const vec rows = tile > 1 ? in_register(load(w + v * WIDTH)) : load(w + v * WIDTH);
+        for (int t = 0; t < tile; ++t) {
+            vec *sum = odd ? &s[t].odd[v] : &s[t].even[v];
+            *sum = *sum + rows * x[t * step];
+        }
+    }
 }
 
 /* `panels` panels at `tile` positions, both constants where used; `size` floats lie between panels. */
@@ -119,15 +136,12 @@ INLINE void panel_pass(float *y, int32_t y_step, const float *w, size_t size, co
         const int32_t step = part ? in->h_step : in->x_step;
         int32_t i = 0;
         for (; i + 1 < cols; i += 2, w += 2 * WH_PANEL_ROWS)
-            for (int k = 0; k < panels; ++k)
-                for (int t = 0; t < tile; ++t) {
-                    add_column(s[k][t].even, w + k * size, x[t * step + i]);
-                    add_column(s[k][t].odd, w + k * size + WH_PANEL_ROWS, x[t * step + i + 1]);
-                }
+            for (int k = 0; k < panels; ++k) {
+                add_column(s[k], 0, w + k * size, x + i, step, tile);
+                add_column(s[k], 1, w + k * size + WH_PANEL_ROWS, x + i + 1, step, tile);
+            }
         if (i < cols) {
-            for (int k = 0; k < panels; ++k)
-                for (int t = 0; t < tile; ++t)
-                    add_column(s[k][t].even, w + k * size, x[t * step + i]);
+            for (int k = 0; k < panels; ++k) add_column(s[k], 0, w + k * size, x + i, step, tile);
             w += WH_PANEL_ROWS;
         }
     }
