@@ -10,6 +10,7 @@ from bundles import gru_host, random_tensors, scanning_models
 
 from wheesht.errors import BundleError, SpecError
 from wheesht.spec.bundle import (
+    BEST_MODEL,
     DEFAULT_MODEL,
     MAX_TENSOR_VALUE,
     bundle_path,
@@ -104,6 +105,14 @@ def test_names_of_shipped_models_are_found_and_default_is_one_of_them():
         assert read_bundle(name).spec.name
     if DEFAULT_MODEL in shipped_models():
         assert bundle_path("default") == bundle_path(DEFAULT_MODEL)
+
+
+def test_best_names_a_shipped_model(monkeypatch):
+    if BEST_MODEL in shipped_models():
+        assert read_bundle("best").spec.name == BEST_MODEL
+    monkeypatch.setattr("wheesht.spec.bundle.shipped_models", lambda: [])
+    with pytest.raises(BundleError, match="'best': neither a file nor a shipped model"):
+        bundle_path("best")
 
 
 def test_an_unknown_name_lists_what_is_shipped():

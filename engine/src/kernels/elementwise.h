@@ -98,33 +98,10 @@ static inline float log_one(float x)
     return (f + tail) + n * 0.693359375f;
 }
 
-/* Sum of n values: WH_LANES partial sums, folded. */
-static inline float sum_of(const float part[WH_LANES])
+/* What a layer norm multiplies by, from the sum of the squared distances from the mean. */
+static inline float norm_factor(float squares, int32_t n)
 {
-    float s[WH_LANES];
-    memcpy(s, part, sizeof s);
-    for (int half = WH_LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; ++k) s[k] = s[k] + s[k + half];
-    return s[0];
-}
-
-static inline void f32_layer_norm(float *y, const float *x, const float *weight, const float *bias,
-                                  int32_t n)
-{
-    float part[WH_LANES] = {0};
-    int32_t i = 0;
-    for (; i + WH_LANES <= n; i += WH_LANES)
-        for (int k = 0; k < WH_LANES; ++k) part[k] += x[i + k];
-    for (int k = 0; i + k < n; ++k) part[k] += x[i + k];
-    const float mean = sum_of(part) / (float)n;
-    memset(part, 0, sizeof part);
-    for (i = 0; i + WH_LANES <= n; i += WH_LANES)
-        for (int k = 0; k < WH_LANES; ++k) part[k] += (x[i + k] - mean) * (x[i + k] - mean);
-    for (int k = 0; i + k < n; ++k) part[k] += (x[i + k] - mean) * (x[i + k] - mean);
-    const float factor = 1.0f / __builtin_sqrtf(sum_of(part) / (float)n + 1e-5f);
-    for (int32_t c = 0; c < n; ++c) y[c] = (x[c] - mean) * factor;
-    if (weight)
-        for (int32_t c = 0; c < n; ++c) y[c] = y[c] * weight[c] + bias[c];
+    return 1.0f / __builtin_sqrtf(squares / (float)n + 1e-5f);
 }
 
 static inline void f32_sigmoid(float *v, int32_t n)

@@ -3,6 +3,16 @@
 #include "kernels.h"
 #include "top_a.h"
 
+/* Folds partial sums. */
+static float sum_of(const float part[WH_LANES])
+{
+    float s[WH_LANES];
+    memcpy(s, part, sizeof s);
+    for (int half = WH_LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; ++k) s[k] = s[k] + s[k + half];
+    return s[0];
+}
+
 /* Adds the products of `cols` columns to the partial sums; `step` floats lie between the chunks
  * of one row. */
 static void accumulate(float part[WH_LANES], const float *w, int32_t step, const float *x,
@@ -52,7 +62,21 @@ static void f32_units_scalar(wh_unit_sums y, const wh_unit_rows *rows, const flo
     }
 }
 
+static void f32_layer_norm_scalar(float *y, const float *x, const float *weight, const float *bias,
+                                  int32_t n)
+{
+    float sum[WH_LANES] = {0}, squares[WH_LANES] = {0};
+    for (int32_t c = 0; c < n; ++c) sum[c % WH_LANES] += x[c];
+    const float mean = sum_of(sum) / (float)n;
+    for (int32_t c = 0; c < n; ++c) squares[c % WH_LANES] += (x[c] - mean) * (x[c] - mean);
+    const float factor = norm_factor(sum_of(squares), n);
+    for (int32_t c = 0; c < n; ++c) {
+        y[c] = (x[c] - mean) * factor;
+        if (weight) y[c] = y[c] * weight[c] + bias[c];
+    }
+}
+
 const wh_kernels wh_kernels_scalar = {
-    "scalar",  f32_panels_scalar, f32_units_scalar, f32_layer_norm,
+    "scalar",  f32_panels_scalar, f32_units_scalar, f32_layer_norm_scalar,
     f32_top_a, f32_sigmoid,       f32_tanh,         f32_log,
 };

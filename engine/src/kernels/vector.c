@@ -274,7 +274,58 @@ static void f32_units_vector(wh_unit_sums y, const wh_unit_rows *rows, const flo
     }
 }
 
+/* Folds the sums of one row, in the order of fold(). */
+INLINE float fold_one(const sums *s)
+{
+#if WH_VECTOR_BYTES == 64
+    const vec p = s->part[0];
+    const vec8 a = PAIR(p, p, 0, 1, 2, 3, 4, 5, 6, 7) + PAIR(p, p, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif WH_VECTOR_BYTES == 32
+    const vec8 a = s->part[0] + s->part[1];
+#endif
+#if WH_VECTOR_BYTES >= 32
+    const vec4 b = PAIR(a, a, 0, 1, 2, 3) + PAIR(a, a, 4, 5, 6, 7);
+#else
+    const vec4 b = (s->part[0] + s->part[2]) + (s->part[1] + s->part[3]);
+#endif
+    const vec4 c = b + PAIR(b, b, 2, 3, 2, 3);
+    return c[0] + c[1];
+}
+
+/* Adds up to WH_LANES values, or with `square` their squares; lanes without one gain nothing. */
+INLINE void add_values(sums *s, const float *x, int32_t count, float less, int square)
+{
+    float some[WH_LANES] = {0};
+    if (count < WH_LANES) {
+        for (int32_t k = 0; k < count; ++k) some[k] = x[k] - less;
+        x = some;
+        less = 0.0f;
+    }
+    for (int k = 0; k < PARTS; ++k) {
+        const vec v = load(x + k * WIDTH) - less;
+        s->part[k] = s->part[k] + (square ? v * v : v);
+    }
+}
+
+static void f32_layer_norm_vector(float *y, const float *x, const float *weight, const float *bias,
+                                  int32_t n)
+{
+    sums sum, squares;
+    memset(&sum, 0, sizeof sum);
+    memset(&squares, 0, sizeof squares);
+    int32_t i = 0;
+    for (; i + WH_LANES <= n; i += WH_LANES) add_values(&sum, x + i, WH_LANES, 0.0f, 0);
+    if (i < n) add_values(&sum, x + i, n - i, 0.0f, 0);
+    const float mean = fold_one(&sum) / (float)n;
+    for (i = 0; i + WH_LANES <= n; i += WH_LANES) add_values(&squares, x + i, WH_LANES, mean, 1);
+    if (i < n) add_values(&squares, x + i, n - i, mean, 1);
+    const float factor = norm_factor(fold_one(&squares), n);
+    for (int32_t c = 0; c < n; ++c) y[c] = (x[c] - mean) * factor;
+    if (weight)
+        for (int32_t c = 0; c < n; ++c) y[c] = y[c] * weight[c] + bias[c];
+}
+
 const wh_kernels EXPAND(wh_kernels_, WH_ISA) = {
-    EXPAND_TEXT(WH_ISA), f32_panels_vector, f32_units_vector, f32_layer_norm,
+    EXPAND_TEXT(WH_ISA), f32_panels_vector, f32_units_vector, f32_layer_norm_vector,
     f32_top_a,           f32_sigmoid,       f32_tanh,         f32_log,
 };

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wheesht.spec.bundle import DEFAULT_MODEL, Bundle, read_bundle, shipped_models
+from wheesht.spec.bundle import BEST_MODEL, DEFAULT_MODEL, Bundle, read_bundle, shipped_models
 from wheesht.spec.layers import Layer
 from wheesht.spec.shapes import Shape
 
@@ -31,11 +31,14 @@ def command(model: str | None, as_json: bool) -> None:
         return
     models = [describe(read_bundle(name)) for name in shipped_models()]
     if as_json:
-        click.echo(json.dumps({"default": DEFAULT_MODEL, "models": models}, indent=2))
+        names = {"default": DEFAULT_MODEL, "best": BEST_MODEL}
+        click.echo(json.dumps(names | {"models": models}, indent=2))
     elif not models:
         click.echo("No models are shipped with this installation.")
     for facts in [] if as_json else models:
-        mark = " (default)" if facts["name"] == DEFAULT_MODEL else ""
+        roles = {"default": DEFAULT_MODEL, "best": BEST_MODEL}
+        own = ", ".join(role for role, name in roles.items() if facts["name"] == name)
+        mark = f" ({own})" if own else ""
         click.echo(f"{facts['name']}{mark}: {_summary(facts)}")
 
 

@@ -41,6 +41,7 @@ class Network(nn.Module):
         last = self.get_submodule(spec.layers[-1].name)
         if isinstance(last, Dense):
             start_without_filter(last.weight, last.bias, spec.mask)
+        self._clips: int | None = None  # for which there is a P each; None: one P for all
         self._sources = {la.source for la in spec.layers if isinstance(la, Residual)}
         window = torch.from_numpy(sqrt_hann(spec.front_end.win_length))
         self.register_buffer("window", window.to(torch.get_default_dtype()), persistent=False)
@@ -62,7 +63,8 @@ class Network(nn.Module):
         return {name: found[name].detach() for name in self.spec.tensor_shapes()}
 
     def set_update_percent(self, update_percent: float | Tensor) -> None:
-        """Set P of every top-A layer, in percent, above 0 and at most 100; (B,) one per row."""
+        """Set P of every top-A layer, in percent, above 0 and at most 100; (B,) one per clip."""
+        self._clips = len(update_percent) if isinstance(update_percent, Tensor) else None
         for module in self.modules():
             if isinstance(module, TopA):
                 module.update_percent = update_percent
@@ -83,7 +85,17 @@ class Network(nn.Module):
         enhanced : Tensor, complex, shape (B, T, F)
         states : dict by name
             Of every recurrent layer, and what features and head remember.
+
+        Raises
+        ------
+        ParameterError
+            There is a P for each clip, but of another number of clips.
         """
+        if self._clips not in (None, spectrum.shape[0]):
+            raise ParameterError(
+                f"update_percent: got {self._clips} for {spectrum.shape[0]} clips, needs one for "
+                f"all or one for each"
+            )
         before = states or {}
         x, level, seen = self.features(spectrum, before.get(LEVEL))
         after: dict[str, State] = {LEVEL: seen}

@@ -304,11 +304,12 @@ def _initial_weights(recipe: Recipe) -> dict[str, Tensor]:
             f"initial_bundle: {error}; it is the result of another recipe, to be made first; a "
             f"path starts at the folder that the command is called in"
         ) from None
-    if initial.spec.tensor_shapes() != spec.tensor_shapes():
-        raise ConfigError(
-            f"initial_bundle: {name} does not fit this model; it has {initial.spec.params} "
-            f"parameters, the recipe's model {spec.params}"
-        )
+    for part in ("front_end", "features", "layers", "mask"):
+        if getattr(initial.spec, part) != getattr(spec, part):
+            raise ConfigError(
+                f"initial_bundle: {name} does not fit this model: it differs in {part}; it has "
+                f"{initial.spec.params} parameters, the recipe's model {spec.params}"
+            )
     return initial.state_dict()
 
 
