@@ -153,15 +153,22 @@ def part_group(
     table = []
     for part in parts:
         cells = [Cell(name_of(part)), Cell(str(part.n)), Cell(number(part.noisy.mean, places))]
-        for variant in processed:
-            interval, n = part.gains.get(variant, (None, 0))
-            if interval is None:
-                cells.append(Cell())
-                continue
-            ends = bounds(interval, places, sign=True)
-            count = f"(n = {n})" if n != part.n else ""
-            text = number(interval.mean, places, sign=True)
-            cells.append(Cell(text, " ".join(filter(None, (ends, count)))))
+        cells += [gain_cell(part, variant, places) for variant in processed]
         table.append(cells)
+    return Group(part_title(testset, metric), rows(table))
+
+
+def gain_cell(part: Part, variant: Variant, places: int) -> Cell:
+    """Return a variant's mean gain in a part of a test set, with its interval."""
+    interval, n = part.gains.get(variant, (None, 0))
+    if interval is None:
+        return Cell()
+    count = f"(n = {n})" if n != part.n else ""
+    ends = " ".join(filter(None, (bounds(interval, places, sign=True), count)))
+    return Cell(number(interval.mean, places, sign=True), ends)
+
+
+def part_title(testset: str, metric: str) -> str:
+    """Return what heads the rows of gains on a test set."""
     unit = f", {unit_of(metric)}" if unit_of(metric) else ""
-    return Group(f"{testset}: {label_of(metric)}{unit}", rows(table))
+    return f"{testset}: {label_of(metric)}{unit}"
