@@ -36,6 +36,7 @@ def test_a_benchmark_document_is_read(tmp_path):
     (entry,) = times(tmp_path, text=json.dumps(bench(ROW, quiet=False), indent=2)).entries
     assert (entry.backend, entry.isa, entry.machine) == ("wheesht", "avx2", "A Processor")
     assert (entry.us_hop_median, entry.us_hop_p99, entry.rtf) == (50.0, 61.5, 0.005)
+    assert entry.us_recurrent_median == 40.0
     assert entry.hop_ms == 10.0 and entry.ms_per_second == 5.0 and not entry.is_quiet
 
 

@@ -1,7 +1,11 @@
 """What the models of a study are: size, host, and cost in both ways of counting."""
 
+import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from wheesht.errors import WheeshtError
@@ -12,6 +16,25 @@ from wheesht.spec.cost import MacSplit, paper_macs, strict_macs
 from wheesht.spec.model_spec import ModelSpec
 
 DENSE = 100.0  # percent of the units updated
+HISTORY = "history.jsonl"  # that `wheesht train` leaves beside a bundle
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model was trained, as far as its bundle and the run beside it say; else None.
+
+    Attributes
+    ----------
+    updates : int or None
+    audio_hours : float or None
+        Of mixtures, those heard again counted again.
+    minutes : float or None
+        That the updates took, from ``history.jsonl`` in the bundle's folder.
+    """
+
+    updates: int | None = None
+    audio_hours: float | None = None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +55,7 @@ class Network:
         Of the dial, where nobody turns it.
     dense_macs : float or None
         MACs per second with every unit updated, as the engine counts.
+    training : Training
     """
 
     params: int | None = None
@@ -40,6 +64,7 @@ class Network:
     paper: MacSplit | None = None
     paper_dense: float | None = None
     dense_macs: float | None = None
+    training: Training = Training()
 
 
 def describe(studies: Sequence[Study], variants: Iterable[Variant]) -> dict[Variant, Network]:
@@ -97,4 +122,48 @@ def _network(facts: dict[str, Any], spec: ModelSpec | None, variant: Variant) ->
         paper=paper_macs(spec, variant.update_percent),
         paper_dense=paper_macs(spec, DENSE).total,
         dense_macs=strict_macs(spec, DENSE).total,
+        training=_training(spec, Path(str(facts["path"])).parent),
     )
+
+
+def _training(spec: ModelSpec, folder: Path) -> Training:
+    updates = _number(spec.provenance.get("updates"))
+    return Training(
+        updates=None if updates is None else int(updates),
+        audio_hours=_number(spec.provenance.get("audio_hours_seen")),
+        minutes=None if updates is None else training_minutes(folder / HISTORY, int(updates)),
+    )
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) else None
+
+
+def training_minutes(history: Path, updates: int) -> float | None:
+    """Return how long the updates of a run took, from the pace that its log gives.
+
+    Parameters
+    ----------
+    history : Path
+        ``history.jsonl`` of `wheesht train`.
+    updates : int
+        How many to count.
+
+    Returns
+    -------
+    float or None
+        Minutes, validation included; None where the log is missing, damaged, or ends before.
+    """
+    try:
+        lines = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+        paces = {
+            int(line["step"]): float(line["updates_per_second"])
+            for line in lines
+            if line["kind"] == "train" and line["step"] <= updates
+        }
+        steps = pairwise([0, *sorted(paces)])
+        seconds = sum((step - before) / paces[step] for before, step in steps)
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return None
+    return seconds / 60 if max(paces, default=0) == updates and 0 < seconds < math.inf else None

@@ -31,6 +31,8 @@ class Time:
         In percent.
     us_hop_median, us_hop_p99 : float or None
         Microseconds per hop.
+    us_recurrent_median : float or None
+        Microseconds per hop of the recurrent layers, where the file says it.
     hop_ms : float or None
         Length of a hop in milliseconds.
     rtf : float
@@ -55,6 +57,7 @@ class Time:
     update_percent: float | None
     us_hop_median: float | None
     us_hop_p99: float | None
+    us_recurrent_median: float | None
     hop_ms: float | None
     rtf: float
     executed_macs: float | None
@@ -67,6 +70,15 @@ class Time:
     def ms_per_second(self) -> float:
         """Milliseconds of computing for a second of audio, comparable across hop lengths."""
         return 1e3 * self.rtf
+
+    @property
+    def us_per_hop(self) -> float | None:
+        """Microseconds of computing per hop as the real-time factor has them.
+
+        For hops above a millisecond that is CPU time, which holds no wait for the core; else the
+        same as `us_hop_median`.
+        """
+        return None if self.hop_ms is None else 1e3 * self.rtf * self.hop_ms
 
     @property
     def place(self) -> str:
@@ -218,6 +230,7 @@ def _entry(row: dict[str, Any], source: str) -> Time:
         update_percent=_float(row.get("update_percent")),
         us_hop_median=us,
         us_hop_p99=_float(row.get("us_hop_p99")),
+        us_recurrent_median=_float(row.get("us_recurrent_median")),
         hop_ms=hop_ms,
         rtf=rtf,
         executed_macs=_float(row.get("executed_macs")),

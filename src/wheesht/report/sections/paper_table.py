@@ -1,4 +1,4 @@
-"""The table of the D-GRU paper, with this study's rows and the paper's own."""
+"""The table of the D-GRU paper, with this study's rows and the paper's own, and what it lacks."""
 
 from wheesht.report.digits import bounds, decimals, number, percent
 from wheesht.report.document import Block, Cell, Column, Group, Section, Table, rows
@@ -7,6 +7,7 @@ from wheesht.report.numbers.contrasts import LEAST_PAIRS, models
 from wheesht.report.numbers.networks import DENSE
 from wheesht.report.numbers.paper import PaperRow, paper_results
 from wheesht.report.numbers.scores import Variant
+from wheesht.report.sections.beyond_paper import beyond_table
 from wheesht.report.sections.cells import (
     MILLION,
     PERCENT,
@@ -39,6 +40,9 @@ def paper_table(material: Material) -> Section | None:
     change = _change_table(material)
     if change is not None:
         blocks.append(change)
+    beyond = beyond_table(material)
+    if beyond is not None:
+        blocks.append(beyond)
     return Section("paper", "Beside the D-GRU paper: its Table 1", tuple(blocks))
 
 
@@ -46,6 +50,7 @@ def _table(material: Material) -> Table:
     columns = (
         SYSTEM,
         PERCENT,
+        Column("Parameters", "million"),
         Column("non-GRU", "MMAC/s", "lower"),
         Column("GRU", "MMAC/s", "lower"),
         Column("all", "MMAC/s", "lower"),
@@ -80,7 +85,8 @@ def _our_row(material: Material, testset: str, variant: Variant) -> list[Cell]:
         macs = [Cell(number(part / MILLION, 2)) for part in parts]
         share = network.paper_dense and 100 * network.paper.total / network.paper_dense
         macs.append(Cell(number(share, 1)))
-    cells = [*name_cells(variant), *macs]
+    params = Cell(number(network.params / MILLION, 3) if network.params else "")
+    cells = [*name_cells(variant), params, *macs]
     for metric in METRICS:
         interval = material.scores.interval(testset, variant, metric)
         mean = interval.mean * HUNDRED.get(metric, 1.0) if interval else None
@@ -96,6 +102,7 @@ def _paper_row(row: PaperRow) -> list[Cell]:
     return [
         Cell(name),
         Cell("" if row.update_percent is None else percent(row.update_percent)),
+        Cell(number(row.params_millions, 2)),
         *(Cell(number(value, 2)) for value in (row.non_gru, row.gru, row.total)),
         Cell(number(row.percent, 0)),
         *(Cell(number(x, places)) for x, places in zip(scores, PAPER_PLACES, strict=True)),

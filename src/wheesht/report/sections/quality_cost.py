@@ -135,6 +135,7 @@ def _times_table(entries: tuple[Time, ...]) -> Table:
         Column("Hop", "ms"),
         Column("Time per hop", "\u00b5s", "lower"),
         Column("99 % of hops below", "\u00b5s", "lower"),
+        Column("Recurrent layers per hop", "\u00b5s", "lower"),
         Column("RTF", better="lower"),
         Column("Per second of audio", "ms", "lower"),
     )
@@ -150,6 +151,7 @@ def _times_table(entries: tuple[Time, ...]) -> Table:
             Cell("" if entry.hop_ms is None else f"{entry.hop_ms:g}"),
             Cell(number(entry.us_hop_median, 1)),
             Cell(number(entry.us_hop_p99, 1)),
+            Cell(number(entry.us_recurrent_median, 1)),
             Cell(number(entry.rtf, 4)),
             Cell(number(entry.ms_per_second, 2)),
         ]
