@@ -4,7 +4,13 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-GROUPS = {"Test set", "Test", "Model and test set", "Machine"}  # heads of columns of groups
+GROUPS = {
+    "Test set",
+    "Test",
+    "Model and test set",
+    "Machine",
+    "Trend",
+}  # heads of columns of groups
 UNGROUPED = {"Test sets"}  # tables that begin with such a word for a reason of their own
 VOID = {"meta", "link", "br", "wbr", "img", "hr", "input"}
 

@@ -22,6 +22,7 @@ from wheesht.report.sections.paper_table import paper_table
 from wheesht.report.sections.quality_cost import quality_cost
 from wheesht.report.sections.rivals import rivals
 from wheesht.report.sections.snr import snr
+from wheesht.report.sections.trends import paper_trends
 from wheesht.report.sections.worst_clips import worst_clips
 from wheesht.report.words import listed
 
@@ -33,6 +34,7 @@ SECTIONS = (
     quality_cost,
     dial_tests,
     paper_table,
+    paper_trends,
     rivals,
     listeners,
     snr,

@@ -113,7 +113,7 @@ def between(scores: Scores, testset: str, metric: str, margin: float) -> tuple[C
     """
     variants = [v for v in scores.variants(testset) if v.kind != "noisy"]
     pairs = [(a, b) for a, b in combinations(variants, 2) if a.name != b.name]
-    return _contrasts(scores, testset, metric, pairs, margin)
+    return of_pairs(scores, testset, metric, pairs, margin)
 
 
 def over_noisy(scores: Scores, testset: str, metric: str, margin: float) -> tuple[Contrast, ...]:
@@ -122,7 +122,7 @@ def over_noisy(scores: Scores, testset: str, metric: str, margin: float) -> tupl
     if noisy is None:
         return ()
     pairs = [(variant, noisy) for variant in scores.variants(testset) if variant != noisy]
-    return _contrasts(scores, testset, metric, pairs, margin)
+    return of_pairs(scores, testset, metric, pairs, margin)
 
 
 def against_rivals(
@@ -133,7 +133,7 @@ def against_rivals(
     ours = [variant for variant in variants if variant.kind in ("model", "folder")]
     rivals = [variant for variant in variants if variant.kind == "rival"]
     pairs = [(mine, rival) for mine in ours for rival in rivals]
-    return _contrasts(scores, testset, metric, pairs, margin)
+    return of_pairs(scores, testset, metric, pairs, margin)
 
 
 def gain(scores: Scores, testset: str, variant: Variant, metric: str) -> dict[str, float]:
@@ -169,13 +169,17 @@ def best(scores: Scores, testset: str, metric: str) -> Variant | None:
     return None
 
 
-def _contrasts(
+def of_pairs(
     scores: Scores,
     testset: str,
     metric: str,
     pairs: Sequence[tuple[Variant, Variant]],
     margin: float,
 ) -> tuple[Contrast, ...]:
+    """Compare pairs of variants, each on the clips that both have, corrected over these pairs.
+
+    A pair with fewer than two common clips is left out.
+    """
     found: list[tuple[Variant, Variant, int, Comparison]] = []
     for first, second in pairs:
         clips, values = scores.paired(testset, metric, (first, second))

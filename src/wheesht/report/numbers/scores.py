@@ -1,7 +1,7 @@
 """The scores of one study or several, by test set, variant, metric and clip."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -134,6 +134,16 @@ class Scores:
         by_clip = [self.values(testset, variant, metric) for variant in variants]
         clips = [clip for clip in by_clip[0] if all(clip in one for one in by_clip)]
         return clips, np.array([[one[clip] for clip in clips] for one in by_clip])
+
+    def only(self, testset: str, keep: Callable[[ClipFacts], bool]) -> "Scores":
+        """Return the scores of those clips of one test set whose facts `keep` accepts."""
+        clips = {clip: facts for clip, facts in self.clips[testset].items() if keep(facts)}
+        rows = {
+            (name, variant): {clip: row for clip, row in found.items() if clip in clips}
+            for (name, variant), found in self.rows.items()
+            if name == testset
+        }
+        return Scores((testset,), {testset: clips}, rows)
 
     def executed_macs(self, testset: str, variant: Variant) -> float | None:
         """Return the mean over clips of the MACs per second of audio, where counted."""
