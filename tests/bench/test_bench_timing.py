@@ -29,6 +29,28 @@ def test_waiting_for_the_core_is_wall_time_only(clock, contestant, rng):
     assert run.median == 500
 
 
+def test_parts_of_calls_that_waited_for_the_core_do_not_count(clock, contestant, rng):
+    def inside(item):
+        waited = 4_000_000 if item % 3 else 0
+        clock.work(2_000_000)
+        clock.wait(waited)
+        return [1_500_000 + waited, 2_000_000 + waited]
+
+    who = contestant(lambda item: clock.work(2_000_000), range(9), inside=inside)
+    (run,) = take_turns([who], clock.clocks, rng)
+    assert run.inside.tolist() == 3 * [[1_500_000, 2_000_000]]
+
+
+def test_where_every_call_waited_all_parts_count(clock, contestant, rng):
+    def inside(item):
+        clock.work(100)
+        clock.wait(900)
+        return [1000]
+
+    (run,) = take_turns([contestant(items=range(4), inside=inside)], clock.clocks, rng)
+    assert run.inside.tolist() == 4 * [[1000]]
+
+
 def test_reading_the_clock_is_taken_off_cpu_time(clock, contestant, rng):
     def reading():
         clock.cpu += 300  # a system call

@@ -8,6 +8,7 @@ and what others leave in the caches meet all of them alike. Ratios are formed wi
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ WARM_UP_HOPS = 20  # before each turn, not counted: caches and branch predictors
 INSIDE_HOPS = 20  # after each turn: how a hop divides into its parts
 PATIENCE = 5  # times the runs asked for, before a busy machine is given up
 LONG_CALL = 1e6  # nanoseconds; calls above it often last until others get the core
+WAITED = 0.05  # of the wall time of a call; one that waited longer for the core was disturbed
 COARSE = 1e-6  # seconds; a clock of CPU time that ticks slower tells nothing about a hop
 
 
@@ -42,7 +44,8 @@ class Run:
     cpu : ndarray, shape (items,)
         NaN where there is no clock for it.
     inside : ndarray, shape (m, parts)
-        Empty for a contestant whose parts are not known.
+        Of those extra calls that did not wait for the core, if there are any, because their clock
+        is one of wall time; empty for a contestant whose parts are not known.
     is_long : bool
         As in `Contestant`.
     """
@@ -75,16 +78,20 @@ def take_turns(
     turns = -(-max(len(contestant.items) for contestant in contestants) // TURN_HOPS)
     overhead = _cpu_overhead(clocks)
     times: list[list[tuple[float, float]]] = [[] for _ in contestants]
-    parts: list[list[Sequence[int]]] = [[] for _ in contestants]
+    parts: list[list[tuple[float, Sequence[int]]]] = [[] for _ in contestants]
     for turn in range(turns):
         for i in rng.permutation(len(contestants)):
             who = contestants[i]
             first, last = (len(who.items) * edge // turns for edge in (turn, turn + 1))
             if first < last:
                 _warm_up(who, first)
-                times[i] += [_timed(who, item, clocks, overhead) for item in who.items[first:last]]
+                items = who.items[first:last]
+                times[i] += [_timed(who.step, item, clocks, overhead) for item in items]
                 if who.inside is not None:
-                    parts[i] += map(who.inside, who.items[first : min(last, first + INSIDE_HOPS)])
+                    parts[i] += [
+                        _looked_into(who.inside, item, clocks, overhead)
+                        for item in items[:INSIDE_HOPS]
+                    ]
     return [
         _as_run(who, own, inner) for who, own, inner in zip(contestants, times, parts, strict=True)
     ]
@@ -148,8 +155,10 @@ def spreads(rounds: Sequence[Round]) -> list[float]:
     return [float(ratio) for ratio in high / low]
 
 
-def _timed(who: Contestant, item: object, clocks: Clocks, overhead: float) -> tuple[float, float]:
-    step, wall, cpu = who.step, clocks.wall, clocks.cpu
+def _timed(
+    step: Callable[[Any], Any], item: object, clocks: Clocks, overhead: float
+) -> tuple[float, float]:
+    wall, cpu = clocks.wall, clocks.cpu
     if cpu is None:
         started = wall()
         step(item)
@@ -161,11 +170,24 @@ def _timed(who: Contestant, item: object, clocks: Clocks, overhead: float) -> tu
     return ended - started, max(cpu() - cpu_started - overhead, 0.0)
 
 
+def _looked_into(
+    inside: Callable[[Any], Sequence[int]], item: object, clocks: Clocks, overhead: float
+) -> tuple[float, Sequence[int]]:
+    """Return which share of a call it waited for the core (0 if unknown), and its parts."""
+    found: list[Sequence[int]] = []
+    wall, cpu = _timed(lambda one: found.append(inside(one)), item, clocks, overhead)
+    return (0.0 if np.isnan(cpu) or not wall else 1 - cpu / wall), found[0]
+
+
 def _as_run(
-    who: Contestant, times: Sequence[tuple[float, float]], parts: Sequence[Sequence[int]]
+    who: Contestant,
+    times: Sequence[tuple[float, float]],
+    parts: Sequence[tuple[float, Sequence[int]]],
 ) -> Run:
     wall, cpu = np.array(times, float).T
-    return Run(wall, cpu, np.array(parts, float) if parts else np.zeros((0, 0)), who.is_long)
+    undisturbed = [own for waited, own in parts if waited <= WAITED]
+    inside = undisturbed or [own for _, own in parts]
+    return Run(wall, cpu, np.array(inside, float) if inside else np.zeros((0, 0)), who.is_long)
 
 
 def _warm_up(who: Contestant, first: int) -> None:
