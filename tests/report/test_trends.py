@@ -113,11 +113,13 @@ def test_differences_are_those_of_the_scores_with_the_papers_beside(tmp_path):
 
 
 def test_a_trend_without_scores_is_said_not_to_be_judged(tmp_path):
-    _, folder = study_of(tmp_path, systems=("noisy", "gru:100", "gru:50"))
+    _, folder = study_of(tmp_path, systems=("noisy", "gru:100", "gru:50", "dprnn:50"))
     want = "not judged, the study has no scores that bear on it."
     assert verdicts(section_of(folder)) == ["confirmed", want, want, want, "confirmed"]
 
 
-def test_other_hosts_than_the_papers_have_no_such_section(tmp_path):
-    _, folder = study_of(tmp_path, systems=("noisy", "gru:100", "gru:50"), hosts={"gru": "own"})
+@pytest.mark.parametrize("hosts", [{"mpt": "gru"}, {"mpt": "own"}])
+def test_fewer_than_two_of_the_papers_hosts_have_no_such_section(tmp_path, hosts):
+    systems = ("noisy", "gru:100", "gru:50", "mpt:100", "mpt:50")
+    _, folder = study_of(tmp_path, systems=systems, hosts=hosts)
     assert section_of(folder) is None

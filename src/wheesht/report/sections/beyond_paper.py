@@ -25,14 +25,14 @@ TIMES = (
 
 
 def beyond_table(material: Material) -> Table | None:
-    """Return training and measured time of every setting of every model; None without any."""
+    """Return training and measured time of every setting; None where no model has either."""
     columns = (
         SYSTEM,
         PERCENT,
+        Column("Executed", "MMAC/s", "lower"),
         Column("Audio seen in training", "h"),
         Column("Updates"),
         Column("Training", "min"),
-        Column("Executed", "MMAC/s", "lower"),
         *TIMES,
     )
     seen: dict[Variant, list[Cell]] = {}
@@ -42,7 +42,7 @@ def beyond_table(material: Material) -> Table | None:
                 if variant not in seen:
                     seen[variant] = _row(material, testset, settings[0], variant)
     order = [variant for variant in material.scores.all_variants if variant in seen]
-    if not any(cell.text for variant in order for cell in seen[variant][2:]):
+    if not any(cell.text for variant in order for cell in seen[variant][3:]):
         return None
     caption = "Beside every row what the paper does not print: training, and measured time"
     groups = (Group("", rows(seen[variant] for variant in order)),)
@@ -59,10 +59,10 @@ def _row(material: Material, testset: str, dense: Variant, variant: Variant) -> 
         pair = material.times.of_pair((dense, variant), counted)
     return [
         *name_cells(variant),
+        Cell(number(executed / MILLION, 2) if executed else ""),
         Cell(number(training.audio_hours, 1)),
         Cell("" if training.updates is None else str(training.updates)),
         Cell(number(training.minutes, 0)),
-        Cell(number(executed / MILLION, 2) if executed else ""),
         *_time_cells(time, pair),
     ]
 

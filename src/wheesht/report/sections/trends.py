@@ -9,6 +9,7 @@ from wheesht.report.numbers.trends import (
     CONFIRMED,
     CONTRADICTED,
     METRIC,
+    ORDER,
     UNDECIDED,
     Case,
     Trend,
@@ -21,7 +22,10 @@ PAPER_PLACES = 2  # decimals that the paper prints PESQ with
 
 
 def paper_trends(material: Material) -> Section | None:
-    """Return a verdict on each trend and the numbers behind it; None where none can be judged."""
+    """Return verdicts and the numbers behind them; None for fewer than two of the hosts."""
+    hosts = {network.host for network in material.networks.values()} & set(ORDER)
+    if len(hosts) < 2:  # the tests of pairs say all about the dial of one
+        return None
     margin = material.margin_of(METRIC)
     found = trends(material.scores, material.networks, margin)
     if not any(trend.cases for trend in found):
