@@ -33,25 +33,67 @@ float *unaligned(size_t count);
 void release(float *array);
 
 /* Packed copies of row-major matrices; see wheesht.h. `split` is the width of the first part of
- * the columns (equal to `cols` for one part). */
-float *pack_panels(const float *w, int32_t rows, int32_t cols, int32_t split);
+ * the columns of unit blocks. */
+float *pack_panels(const float *w, int32_t rows, int32_t cols);
 float *pack_units(const float *reset, const float *candidate, int32_t rows, int32_t cols,
                   int32_t split);
 
-/* features -> linear (prelu) -> GRU of `hidden` -> GRU of `hidden` + 2 -> linear (sigmoid). */
+enum { TOY_LAYERS = 24, TOY_ARRAYS = 400 };
+
+/* What a layer was packed from, row by row. */
+typedef struct {
+    const float *weight;      /* of bands: one after the other */
+    const float *gates[2][3]; /* GRU: per direction those of z, r, c, H x [I | H] */
+} plain_layer;
+
+/* A model with random weights, and the shape of what its last layer gives. */
 typedef struct {
     wh_model model;
-    wh_layer layers[4];
-    float *arrays[32];
+    wh_layer layers[TOY_LAYERS];
+    plain_layer plain[TOY_LAYERS];
+    int32_t positions, channels;
+    uint32_t seed;
+    float *arrays[TOY_ARRAYS];
     int n_arrays;
+    int32_t bounds[TOY_LAYERS][WH_MAX_POSITIONS];
 } toy;
 
-void toy_make(toy *t, int32_t n_fft, int32_t hidden, wh_gate gate, uint32_t seed);
+/* Starts a model; then come its layers, each on what the last one gives, and its head. */
+void toy_start(toy *t, int32_t n_fft, wh_features features, int32_t first_bin, int32_t n_bins,
+               uint32_t seed);
+void toy_linear(toy *t, int32_t channels, wh_activation activation);
+void toy_gru(toy *t, int32_t units, wh_gate gate, wh_scan scan);
+void toy_conv(toy *t, int32_t channels, int32_t kernel_size);
+void toy_layer_norm(toy *t, int affine);
+void toy_rectifier(toy *t);
+void toy_residual(toy *t, int32_t source);
+void toy_band_analysis(toy *t, int32_t n_bands, int32_t channels);
+void toy_band_synthesis(toy *t, int32_t n_bins, int32_t channels);
+/* A head on those bins, or on those of the features, with its last layer. */
+void toy_magnitude_filter(toy *t, int32_t first_bin, int32_t n_bins, int32_t order, int32_t width);
+void toy_mapping(toy *t);
 void toy_free(toy *t);
+
+/* features -> linear (prelu) -> GRU of `hidden` -> GRU of `hidden` + 2 -> linear (sigmoid). */
+void toy_make(toy *t, int32_t n_fft, int32_t hidden, wh_gate gate, uint32_t seed);
+
+/* Bands, scans of every way with rectifiers, residuals and norms, back to bins, magnitude filter. */
+void toy_make_bands(toy *t, int32_t n_fft, wh_gate gate, uint32_t seed);
+
+/* Convolution, scans, norms and residuals on bins, mapping; `root` compresses. */
+void toy_make_bins(toy *t, int32_t n_fft, wh_gate gate, int32_t root, uint32_t seed);
+
+/* One model of each kind; `hidden` is for the first two. */
+typedef enum { MASKED = 0, FILTERED, BANDS, BINS } toy_kind;
+void toy_make_kind(toy *t, toy_kind kind, int32_t n_fft, int32_t hidden, wh_gate gate,
+                   uint32_t seed);
 
 /* Gives the model a deep filter over `order` frames (0: none) of the lowest bins, from DC on, and a
  * last layer with random weights to go with it. */
 void toy_add_filter(toy *t, int32_t filter_bins, int32_t order, uint32_t seed);
+
+/* Sets the last layer's weights to zero and returns its bias, of zeros, to be filled in. */
+float *toy_fix_last(toy *t);
 
 /* Sets the last layer of a model with a filter so that the gains are the sigmoid of `gain_bias`
  * and the coefficients zero, but those of `tap` re + i im. */

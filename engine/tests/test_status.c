@@ -5,12 +5,13 @@
 #include "check.h"
 
 static toy t;
-static char memory[1 << 16];
+static char memory[1 << 18];
 
 /* What wh_stream_init() says to a model that one statement has broken. */
-#define REFUSED(expected, break_it)                                                         \
+#define REFUSED(expected, break_it) REFUSED_OF(MASKED, expected, break_it)
+#define REFUSED_OF(kind, expected, break_it)                                                \
     do {                                                                                    \
-        toy_make(&t, 320, 5, WH_GATE_THRESHOLD, 1u);                                        \
+        toy_make_kind(&t, kind, 320, 5, WH_GATE_THRESHOLD, 1u);                             \
         wh_stream *s = NULL;                                                                \
         break_it;                                                                           \
         const wh_status got = wh_stream_init(memory, sizeof memory, &t.model, NULL, &s);    \
@@ -50,7 +51,7 @@ static void broken_models_are_refused(void)
     REFUSED(WH_ERR_LAYER, t.layers[0].input_size = 0);
     REFUSED(WH_ERR_LAYER, t.layers[0].output_size = WH_MAX_WIDTH + 1);
     REFUSED(WH_ERR_LAYER, t.layers[1].output_size = 6);
-    REFUSED(WH_ERR_LAYER, t.layers[1].kind = (wh_kind)2);
+    REFUSED(WH_ERR_LAYER, t.layers[1].kind = (wh_kind)8);
     REFUSED(WH_ERR_LAYER, t.layers[1].gate = (wh_gate)3);
     REFUSED(WH_ERR_LAYER, t.layers[0].activation = (wh_activation)5);
     REFUSED(WH_ERR_LAYER, t.layers[3].activation = WH_TANH);
@@ -70,6 +71,79 @@ static void broken_models_are_refused(void)
     REFUSED(WH_ERR_MASK, toy_add_filter(&t, 7, 2, 2u); t.model.mask_bins = INT32_MAX);
     REFUSED(WH_ERR_MASK, t.model.mask_bins = 0);
     REFUSED(WH_ERR_LAYER, toy_add_filter(&t, 7, 2, 2u); t.layers[3].activation = WH_SIGMOID);
+}
+
+/* Layers: 0 analysis, 1 GRU both, 2 rectifier, 3 linear, 4 residual, 5 norm, 6 GRU time, ..., 10
+ * affine norm, ..., 21 synthesis, 22 linear. */
+static void broken_bands_are_refused(void)
+{
+    REFUSED_OF(BANDS, WH_ERR_NULL, t.layers[0].weight_f32 = NULL);
+    REFUSED_OF(BANDS, WH_ERR_NULL, t.layers[0].bounds = NULL);
+    REFUSED_OF(BANDS, WH_ERR_NULL, t.layers[21].weight_f32 = NULL);
+    REFUSED_OF(BANDS, WH_ERR_NULL, t.layers[21].bounds = NULL);
+    REFUSED_OF(BANDS, WH_ERR_NULL, t.layers[21].bias = NULL);
+    REFUSED_OF(BANDS, WH_ERR_NULL, t.layers[10].weight_f32 = NULL);
+    REFUSED_OF(BANDS, WH_ERR_NULL, t.layers[10].bias = NULL);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.bounds[0][0] = 1);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.bounds[0][3] = t.bounds[0][2]);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.bounds[0][12] += 1); /* a bin more than there is */
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.bounds[21][0] = -1);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.bounds[21][12] = WH_MAX_POSITIONS + 1);
+    REFUSED_OF(BANDS, WH_ERR_MASK, t.bounds[21][12] += 1); /* the head has no such bin */
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[0].n_bands = 1);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[0].n_bands = 10);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[0].n_bands = WH_MAX_POSITIONS - 1);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[21].n_bands = 10);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[1].scan = (wh_scan)4);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[1].scan = (wh_scan)-1);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[1].scan = WH_SCAN_UP); /* half as wide */
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[1].output_size = WH_MAX_WIDTH / 2 + 1);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[2].output_size = 7);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[4].output_size = 7);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[5].output_size = 7);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[4].source = -1);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[4].source = 4); /* itself */
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[4].source = 5); /* a later one */
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[4].source = 1); /* another width */
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[22].activation = WH_SIGMOID);
+    REFUSED_OF(BANDS, WH_ERR_LAYER, t.layers[22].kind = WH_CONV; t.layers[22].kernel_size = 1);
+    REFUSED_OF(BANDS, WH_ERR_FILTER, t.model.filter_width = 2);
+    REFUSED_OF(BANDS, WH_ERR_FILTER, t.model.filter_width = 0);
+    REFUSED_OF(BANDS, WH_ERR_FILTER, t.model.filter_width = WH_MAX_FILTER_WIDTH + 2);
+    REFUSED_OF(BANDS, WH_ERR_FILTER, t.model.filter_order = 0);
+    REFUSED_OF(BANDS, WH_ERR_FILTER, t.model.filter_order = WH_MAX_FILTER_ORDER + 1);
+    REFUSED_OF(BANDS, WH_ERR_FILTER, t.model.filter_bins = 1);
+    REFUSED_OF(BANDS, WH_ERR_MASK, t.model.filter_order = 2);
+    REFUSED_OF(BANDS, WH_ERR_MASK, t.model.filter_width = 5);
+    REFUSED_OF(BANDS, WH_ERR_MASK, t.model.mask_bins = 160);
+    REFUSED_OF(BANDS, WH_ERR_MASK, t.model.head = (wh_head)4);
+    REFUSED_OF(BANDS, WH_ERR_FILTER, t.model.head = WH_MAPPING);
+}
+
+/* Layers: 0 convolution, 1 GRU both, 2 linear, 3 norm, 4 residual, 5 GRU time, ..., 9 convolution, 10
+ * linear. */
+static void broken_bins_are_refused(void)
+{
+    REFUSED_OF(BINS, WH_ERR_NULL, t.layers[0].weight_f32 = NULL);
+    REFUSED_OF(BINS, WH_ERR_NULL, t.layers[0].bias = NULL);
+    REFUSED_OF(BINS, WH_ERR_LAYER, t.layers[0].kernel_size = 2);
+    REFUSED_OF(BINS, WH_ERR_LAYER, t.layers[0].kernel_size = 0);
+    REFUSED_OF(BINS, WH_ERR_LAYER, t.layers[0].kernel_size = -1);
+    REFUSED_OF(BINS, WH_ERR_LAYER, t.layers[0].kernel_size = WH_MAX_KERNEL + 2);
+    REFUSED_OF(BINS, WH_ERR_LAYER, t.layers[0].input_size = 3);
+    REFUSED_OF(BINS, WH_ERR_FEATURES, t.model.features = (wh_features)2);
+    REFUSED_OF(BINS, WH_ERR_NULL, t.model.features = WH_LOG_POWER); /* no mean, no scale */
+    REFUSED_OF(BINS, WH_ERR_FEATURES, t.model.feature_bins = 0);
+    REFUSED_OF(BINS, WH_ERR_FEATURES, t.model.feature_bins = 162);
+    REFUSED_OF(BINS, WH_ERR_FEATURES, t.model.floor = 1e-21f);
+    REFUSED_OF(BINS, WH_ERR_MASK, t.model.mask_first_bin = 2);
+    REFUSED_OF(BINS, WH_ERR_MASK, t.model.mask_bins = 40);
+    REFUSED_OF(BINS, WH_ERR_MASK, t.model.feature_bins = 40);
+    REFUSED_OF(BINS, WH_ERR_FILTER, t.model.filter_order = 1);
+    REFUSED_OF(BINS, WH_ERR_FILTER, t.model.filter_width = 1);
+    REFUSED_OF(BINS, WH_ERR_LAYER, t.model.head = WH_MASK);
+    REFUSED_OF(BINS, WH_ERR_MASK, t.model.head = WH_MASK; t.layers[10].activation = WH_SIGMOID);
+    REFUSED_OF(BINS, WH_ERR_LAYER, t.model.n_layers = 10);
 }
 
 static void sound_models_are_accepted(void)
@@ -151,6 +225,8 @@ static void every_status_has_its_own_text(void)
 int main(void)
 {
     broken_models_are_refused();
+    broken_bands_are_refused();
+    broken_bins_are_refused();
     sound_models_are_accepted();
     settings_outside_their_range_are_refused();
     every_status_has_its_own_text();

@@ -76,11 +76,10 @@ static void bins_outside_the_mask_take_the_nearest_one(void)
     toy_free(&t);
 }
 
-static void input_and_output_may_be_the_same_memory(int32_t order)
+static void input_and_output_may_be_the_same_memory(toy_kind kind)
 {
     toy t;
-    toy_make(&t, 320, 7, WH_GATE_TOP_A, 3u);
-    toy_add_filter(&t, 101, order, 41u);
+    toy_make_kind(&t, kind, 320, 7, WH_GATE_TOP_A, 3u);
     owned a = open_stream(&t.model, NULL), b = open_stream(&t.model, NULL);
     fill(x_, HOPS * 160, 4u);
     memcpy(z_, x_, sizeof z_);
@@ -92,11 +91,10 @@ static void input_and_output_may_be_the_same_memory(int32_t order)
 }
 
 static void all_instruction_sets_give_the_same_bits(int32_t n_fft, wh_gate gate, double percent,
-                                                    int32_t order)
+                                                    toy_kind kind)
 {
     toy t;
-    toy_make(&t, n_fft, 33, gate, 5u);
-    toy_add_filter(&t, 101, order, 41u);
+    toy_make_kind(&t, kind, n_fft, 33, gate, 5u);
     fill(x_, HOPS * n_fft / 2, 6u);
     for (int32_t i = 0; wh_isa_name(i); ++i) {
         owned o = open_stream(&t.model, wh_isa_name(i));
@@ -133,9 +131,11 @@ static void threshold_gate_updates_what_lies_above(void)
     owned o = open_stream(&t.model, NULL);
     fill(x_, HOPS * 160, 32u);
     run(o.s, x_, y_, HOPS, 160);
+    float hidden[9];
+    wh_stream_hidden(o.s, 1, hidden);
     for (int k = 0; k < 9; ++k) {
         CHECK(wh_stream_selected(o.s, 1)[k] == (k % 2 == 0), "unit %d", k);
-        CHECK((wh_stream_hidden(o.s, 1)[k] != 0.0f) == (k % 2 == 0), "unit %d", k);
+        CHECK((hidden[k] != 0.0f) == (k % 2 == 0), "unit %d", k);
     }
     CHECK(wh_stream_updated(o.s, 1) == 5 * HOPS && wh_stream_updated(o.s, 2) == 0, "updated");
     free(o.memory);
@@ -173,13 +173,14 @@ static void units_that_are_not_given_keep_their_state(void)
     owned o = open_stream(&t.model, NULL);
     fill(x_, HOPS * 160, 12u);
     run(o.s, x_, y_, 5, 160);
-    float before[11];
+    float before[11], after[11];
     uint8_t given[20] = {0};
-    memcpy(before, wh_stream_hidden(o.s, 2), sizeof before);
+    wh_stream_hidden(o.s, 2, before);
     given[9 + 4] = 200; /* any non-zero byte */
     wh_stream_process_given(o.s, x_ + 800, given, y_);
+    wh_stream_hidden(o.s, 2, after);
     for (int k = 0; k < 11; ++k)
-        CHECK((before[k] == wh_stream_hidden(o.s, 2)[k]) == (k != 4), "unit %d", k);
+        CHECK((before[k] == after[k]) == (k != 4), "unit %d", k);
     free(o.memory);
     toy_free(&t);
 }
@@ -203,16 +204,18 @@ static void counters_say_what_was_executed(void)
     CHECK(wh_stream_hops(o.s) == 17, "hops");
     CHECK(wh_stream_updated(o.s, 0) == 0 && wh_stream_macs(o.s, -1) == 0 &&
           wh_stream_macs(o.s, 4) == 0 && wh_stream_layer_ticks(o.s, 4) == 0, "no such layer");
-    CHECK(!wh_stream_hidden(o.s, 0) && !wh_stream_selected(o.s, 3), "a linear layer has no state");
+    float untouched = 7.0f;
+    wh_stream_hidden(o.s, 0, &untouched);
+    CHECK(untouched == 7.0f && !wh_stream_selected(o.s, 3) && wh_stream_units(o.s, 3) == 0,
+          "a linear layer has no state");
     free(o.memory);
     toy_free(&t);
 }
 
-static void reset_starts_again_and_keeps_settings(int32_t order)
+static void reset_starts_again_and_keeps_settings(toy_kind kind)
 {
     toy t;
-    toy_make(&t, 320, 9, WH_GATE_TOP_A, 15u);
-    toy_add_filter(&t, 101, order, 41u);
+    toy_make_kind(&t, kind, 320, 9, WH_GATE_TOP_A, 15u);
     owned o = open_stream(&t.model, NULL);
     wh_stream_set_update_percent(o.s, 30.0);
     fill(x_, HOPS * 160, 16u);
@@ -225,11 +228,10 @@ static void reset_starts_again_and_keeps_settings(int32_t order)
     toy_free(&t);
 }
 
-static void clone_goes_on_alone(int32_t order)
+static void clone_goes_on_alone(toy_kind kind)
 {
     toy t;
-    toy_make(&t, 320, 9, WH_GATE_TOP_A, 17u);
-    toy_add_filter(&t, 101, order, 41u);
+    toy_make_kind(&t, kind, 320, 9, WH_GATE_TOP_A, 17u);
     owned o = open_stream(&t.model, NULL);
     fill(x_, HOPS * 160, 18u);
     wh_stream_set_update_percent(o.s, 40.0);
@@ -285,14 +287,16 @@ static void hostile_weights_give_finite_output(void)
 {
     toy t;
     toy_make(&t, 320, 9, WH_GATE_TOP_A, 21u);
-    float *weight = t.arrays[4]; /* the first linear layer */
+    float *weight = (float *)t.layers[0].weight_f32;
     for (int k = 0; k < 160 * 9; ++k) weight[k] *= 3e38f;
     owned o = open_stream(&t.model, NULL);
     wh_stream_set_update_percent(o.s, 50.0);
     fill(x_, HOPS * 160, 22u);
     run(o.s, x_, y_, HOPS, 160);
     for (int32_t i = 0; i < HOPS * 160; ++i) CHECK(isfinite(y_[i]), "sample %d: %g", i, y_[i]);
-    for (int k = 0; k < 9; ++k) CHECK(isfinite(wh_stream_hidden(o.s, 1)[k]), "unit %d", k);
+    float hidden[9];
+    wh_stream_hidden(o.s, 1, hidden);
+    for (int k = 0; k < 9; ++k) CHECK(isfinite(hidden[k]), "unit %d", k);
     free(o.memory);
     toy_free(&t);
 }
@@ -394,14 +398,13 @@ static void clock_times_layers_and_hops(void)
     toy_free(&t);
 }
 
-static void nothing_is_allocated(int32_t order)
+static void nothing_is_allocated(toy_kind kind)
 {
     toy t;
-    toy_make(&t, 512, 33, WH_GATE_TOP_A, 27u);
-    toy_add_filter(&t, 101, order, 41u);
+    toy_make_kind(&t, kind, 512, 33, WH_GATE_TOP_A, 27u);
     const size_t bytes = wh_stream_bytes(&t.model);
     void *memory = malloc(bytes), *other = malloc(bytes);
-    const uint8_t given[33 + 35] = {1, 0, 1};
+    static const uint8_t given[2048] = {1, 0, 1};
     wh_stream *s = NULL, *copy = NULL;
     fill(x_, HOPS * 256, 28u);
     const long before = allocations;
@@ -424,30 +427,31 @@ int main(void)
     open_mask_gives_the_input_one_hop_later(320);
     open_mask_gives_the_input_one_hop_later(512);
     bins_outside_the_mask_take_the_nearest_one();
-    input_and_output_may_be_the_same_memory(0);
-    input_and_output_may_be_the_same_memory(3);
-    all_instruction_sets_give_the_same_bits(320, WH_GATE_TOP_A, 25.0, 0);
-    all_instruction_sets_give_the_same_bits(512, WH_GATE_TOP_A, 100.0, 0);
-    all_instruction_sets_give_the_same_bits(512, WH_GATE_THRESHOLD, 100.0, 0);
-    all_instruction_sets_give_the_same_bits(320, WH_GATE_TOP_A, 25.0, 1);
-    all_instruction_sets_give_the_same_bits(512, WH_GATE_TOP_A, 50.0, 8);
+    all_instruction_sets_give_the_same_bits(320, WH_GATE_TOP_A, 25.0, MASKED);
+    all_instruction_sets_give_the_same_bits(512, WH_GATE_TOP_A, 100.0, MASKED);
+    all_instruction_sets_give_the_same_bits(512, WH_GATE_THRESHOLD, 100.0, MASKED);
+    for (int k = FILTERED; k <= BINS; ++k) {
+        all_instruction_sets_give_the_same_bits(320, WH_GATE_TOP_A, 25.0, (toy_kind)k);
+        all_instruction_sets_give_the_same_bits(512, WH_GATE_THRESHOLD, 50.0, (toy_kind)k);
+        all_instruction_sets_give_the_same_bits(512, WH_GATE_NONE, 50.0, (toy_kind)k);
+    }
+    for (int k = MASKED; k <= BINS; ++k) {
+        input_and_output_may_be_the_same_memory((toy_kind)k);
+        reset_starts_again_and_keeps_settings((toy_kind)k);
+        clone_goes_on_alone((toy_kind)k);
+        nothing_is_allocated((toy_kind)k);
+    }
     full_update_equals_the_dense_gru();
     threshold_gate_updates_what_lies_above();
     given_selection_repeats_the_chosen_one();
     units_that_are_not_given_keep_their_state();
     counters_say_what_was_executed();
-    reset_starts_again_and_keeps_settings(0);
-    reset_starts_again_and_keeps_settings(5);
-    clone_goes_on_alone(0);
-    clone_goes_on_alone(5);
     hostile_samples_do_not_enter_the_state();
     hostile_weights_give_finite_output();
     min_gain_limits_the_attenuation();
     gain_band_is_the_highest_eighth_until_it_is_set();
     gain_band_survives_refusal_reset_and_clone();
     clock_times_layers_and_hops();
-    nothing_is_allocated(0);
-    nothing_is_allocated(5);
     printf("%d failures\n", failures);
     return failures != 0;
 }
