@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _F32 = NDArray[np.float32]
+_I32 = NDArray[np.int32]
 _U8 = NDArray[np.uint8]
 
 LANES: int
@@ -19,14 +20,25 @@ class Model:
         n_fft: int,
         window: _F32,
         twiddle: _F32,
+    ) -> None: ...
+    def set_features(
+        self,
+        kind: str,
         first_bin: int,
+        n_bins: int,
         floor: float,
-        mean: _F32,
-        scale: _F32,
-        mask_first_bin: int,
-        mask_bins: int,
+        mean: _F32 | None = None,
+        scale: _F32 | None = None,
+        root: bool = False,
+    ) -> None: ...
+    def set_head(
+        self,
+        kind: str,
+        first_bin: int,
+        n_bins: int,
         filter_bins: int = 0,
         filter_order: int = 0,
+        filter_width: int = 0,
     ) -> None: ...
     def add_linear(
         self,
@@ -37,6 +49,14 @@ class Model:
         activation: str,
         slope: float = 0.0,
     ) -> None: ...
+    def add_conv(
+        self,
+        input_size: int,
+        output_size: int,
+        kernel_size: int,
+        weight: _F32,
+        bias: _F32,
+    ) -> None: ...
     def add_gru(
         self,
         input_size: int,
@@ -46,6 +66,16 @@ class Model:
         bias: _F32,
         gate: str,
         threshold: _F32 | None = None,
+        scan: str = "time",
+    ) -> None: ...
+    def add_layer_norm(
+        self, size: int, weight: _F32 | None = None, bias: _F32 | None = None
+    ) -> None: ...
+    def add_rectifier(self, size: int) -> None: ...
+    def add_residual(self, size: int, source: int) -> None: ...
+    def add_band_analysis(self, bounds: _I32, output_size: int, weight: _F32) -> None: ...
+    def add_band_synthesis(
+        self, input_size: int, bounds: _I32, output_size: int, weight: _F32, bias: _F32
     ) -> None: ...
 
 class Stream:
