@@ -1,11 +1,14 @@
-"""Streams of models with the longer window, and with a deep filter: the same promises."""
+"""Streams of models with the longer window, other heads, and scans: the same promises."""
 
 import numpy as np
 import pytest
+from bundles import band_host, bin_host, gru_host, random_tensors
 
+from wheesht.engine.enhancer import Enhancer
 from wheesht.engine.rate_bridge import gain_band
 from wheesht.engine.stream import Stream
-from wheesht.spec.bundle import read_bundle
+from wheesht.spec.bundle import read_bundle, write_bundle
+from wheesht.spec.cost import model_cost
 
 RATES = [8000, 16000, 44100, 48000]
 # A mask of ones: float32 rounding of STFT and resamplers on samples of size 0.1 (measured 1.7e-7).
@@ -30,10 +33,20 @@ def open_long(make_bundle, order):
     return make_bundle(hidden=(5, 7), n_fft=512, mask_bias=40.0, filter_order=order)
 
 
-@pytest.fixture(scope="module")
-def random_long(make_bundle, order):
+LONG = {
+    "mask": gru_host((21, 33), n_fft=512),
+    "filter": gru_host((21, 33), n_fft=512, filter_order=5),
+    "bands": band_host(n_fft=512, n_bins=257),
+    "bins": bin_host(n_fft=512, n_bins=37, first_bin=4),
+}
+
+
+@pytest.fixture(scope="module", params=LONG)
+def random_long(request, tmp_path_factory):
     """A 512-sample window and random weights."""
-    return make_bundle(hidden=(21, 33), n_fft=512, filter_order=order)
+    path = tmp_path_factory.mktemp("long") / f"{request.param}.safetensors"
+    write_bundle(path, LONG[request.param], random_tensors(LONG[request.param]))
+    return path
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -83,7 +96,7 @@ def test_no_attenuation_lets_the_input_through(random_long, noise, rate):
     assert np.abs(y - x).max() <= OPEN_TOLERANCE
 
 
-def test_reset_and_clone_take_the_filter_s_past_along(random_long, noise):
+def test_reset_and_clone_take_the_past_along(random_long, noise):
     x = noise(0.5)[0]
     stream = Stream(random_long)
     first = stream.process(x[:4000])
@@ -93,8 +106,44 @@ def test_reset_and_clone_take_the_filter_s_past_along(random_long, noise):
     np.testing.assert_array_equal(twin.process(x[:4000]), first)
 
 
-# Of the 256 mask bins, 31.25 Hz each from bin 1 on, those below the stream's Nyquist frequency.
+def test_an_enhancer_does_what_a_stream_does(random_long, noise):
+    x = noise(0.3, 44100)[0]
+    want = run(Stream(random_long, 44100), x, 1000)
+    np.testing.assert_array_equal(Enhancer(random_long).enhance(x, 44100), want)
+
+
+@pytest.mark.parametrize("dial", ["level", "flux"])
+def test_the_dial_moves_and_goes_with_the_stream(random_long, noise, dial):
+    x = noise(1.0)[0]
+    stream = Stream(random_long, update_percent=40, dial=dial)
+    first = stream.process(x)
+    moved, twin = stream.dial_positions(), stream.clone()
+    assert moved.std() > 1.0
+    np.testing.assert_array_equal(twin.process(x), stream.process(x))
+    np.testing.assert_array_equal(twin.dial_positions(), stream.dial_positions())
+    stream.reset()
+    np.testing.assert_array_equal(stream.process(x), first)
+    np.testing.assert_array_equal(stream.dial_positions(), moved)
+
+
+# Every step updates half of 4 and of 6 units, at every position and in both directions.
+@pytest.mark.parametrize("spec", [band_host, bin_host])
+def test_the_share_of_updated_units_counts_positions_and_directions(tmp_path, noise, spec):
+    host = spec((("both", 4), ("time", 6), ("down", 6)))
+    write_bundle(tmp_path / "even.safetensors", host, random_tensors(host))
+    stream = Stream(tmp_path / "even.safetensors", update_percent=50)
+    stream.process(noise(0.2)[0])
+    stats = stream.stats()
+    assert stats["update_fraction"] == 0.5
+    cost = model_cost(host, 50.0).strict.total
+    assert stats["executed_macs_per_second"] == pytest.approx(cost)
+
+
+# Of the mask bins, 31.25 Hz each, those below the stream's Nyquist frequency: 256 from bin 1 on,
+# 257 from DC on, and 37 from bin 4 on.
 @pytest.mark.parametrize("rate, heard", [(8000, 127), (44100, 256), (48000, 256)])
 def test_the_high_band_takes_the_gain_of_the_highest_bins_heard(random_long, rate, heard):
-    first, count = gain_band(read_bundle(random_long).spec, rate)
+    spec = read_bundle(random_long).spec
+    heard = min(heard + 1 - spec.mask.first_bin, spec.mask.n_bins)
+    first, count = gain_band(spec, rate)
     assert (first + count, count) == (heard, heard // 8)
