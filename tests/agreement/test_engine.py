@@ -7,7 +7,15 @@ compared tightly with the choices given, and the choices are compared on their o
 
 import numpy as np
 import pytest
-from bundles import gru_host, random_bundle_of, random_tensors, speech_like
+from bundles import (
+    band_host,
+    bin_host,
+    gru_host,
+    random_bundle_of,
+    random_tensors,
+    scanning_models,
+    speech_like,
+)
 
 from wheesht.engine import _ext
 from wheesht.engine.pack import pack
@@ -15,6 +23,7 @@ from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import MAX_TENSOR_VALUE, read_bundle, shipped_models, write_bundle
 from wheesht.spec.cost import macs_per_hop
 from wheesht.spec.heads import MAX_COEFFICIENT, DeepFilter
+from wheesht.spec.layers import GRU
 
 ISAS = _ext.isa_names()
 # float32 against float64 over 3.2 s; eight random models of gain 1.5 for each case below. Measured:
@@ -37,6 +46,9 @@ FREE_SHARE = 1e-4
 
 # Analysis and synthesis in float32 with nothing between: measured 2.4e-7 of full scale.
 RECONSTRUCTION_TOLERANCE = 1e-6
+
+# The judge of a network that scans takes a step for every position.
+SCANNING_SECONDS = 0.32
 
 MODELS = [
     pytest.param(((7, 33), "none", 100, 320, 0), id="dense-7-33"),
@@ -78,16 +90,31 @@ def least_below_db(bundle):
     return FILTER_BELOW_DB if isinstance(bundle.spec.mask, DeepFilter) else BELOW_DB
 
 
+def gru_layers(bundle):
+    return [layer for layer in bundle.spec.layers if isinstance(layer, GRU)]
+
+
 def given_masks(judge):
     return np.ascontiguousarray(judge.update_masks.astype(np.uint8))
 
 
-@pytest.fixture(params=MODELS, scope="module")
+def case_models():
+    """Every spec of these tests by name, with its P and the seconds that its judge is worth."""
+    cases = {}
+    for case in MODELS:
+        hidden, gate, percent, n_fft, order = case.values[0]
+        cases[case.id] = gru_host(hidden, gate, n_fft, filter_order=order), percent, 3.2
+    for name, (spec, percent) in scanning_models().items():
+        cases[name] = spec, percent, SCANNING_SECONDS
+    return cases
+
+
+@pytest.fixture(params=case_models().values(), ids=case_models().keys(), scope="module")
 def case(request):
     """A bundle, P, a signal, and the judge after it with its output."""
-    hidden, gate, percent, n_fft, order = request.param
-    bundle = random_bundle_of(gru_host(hidden, gate, n_fft, filter_order=order), seed=5)
-    judge, x = ReferenceStream(bundle, percent), signal(n_fft)
+    spec, percent, seconds = request.param
+    bundle = random_bundle_of(spec, seed=5)
+    judge, x = ReferenceStream(bundle, percent), signal(spec.front_end.n_fft, seconds)
     return bundle, percent, x, judge, judge.process(x)
 
 
@@ -98,7 +125,8 @@ def test_engine_equals_judge_with_the_choices_given(case, isa):
     got, top_gain = stream.process_given(x, given_masks(judge))
     assert below_db(want, got) >= least_below_db(bundle)
     assert below_db(judge.masks[-1], stream.mask()[: judge.masks.shape[1]]) >= BELOW_DB
-    assert np.max(np.abs(judge.hidden - stream.hidden())) <= STATE_TOLERANCE
+    assert judge.hidden.shape == stream.hidden().shape
+    assert np.max(np.abs(judge.hidden - stream.hidden()), initial=0.0) <= STATE_TOLERANCE
     count = max(judge.masks.shape[1] // 8, 1)
     assert np.max(np.abs(top_gain - judge.masks[:, -count:].mean(1))) <= TOP_GAIN_TOLERANCE
 
@@ -116,7 +144,7 @@ def test_counters_equal_those_of_judge_and_spec(case):
     assert stream.hops() == judge.hops
     assert stream.executed_macs() == judge.executed_macs
     assert stream.updated_units() == judge.updated_units
-    if bundle.spec.layers[1].gate != "threshold":
+    if gru_layers(bundle)[0].gate != "threshold":
         per_hop = macs_per_hop(bundle.spec, percent)
         assert stream.executed_macs() == [judge.hops * macs for macs in per_hop]
 
@@ -159,9 +187,22 @@ def test_every_activation_and_any_range_of_bins(activation, first_bin, n_bins):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("gate, order", [("none", 0), ("top_a", 0), ("threshold", 0), ("top_a", 8)])
-def test_the_largest_weights_that_a_reader_accepts_never_give_nan(tmp_path, gate, order, isa):
-    spec, rng = gru_host((7, 33), gate, filter_order=order), np.random.default_rng(7)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        gru_host((7, 33), "none"),
+        gru_host((7, 33), "top_a"),
+        gru_host((7, 33), "threshold"),
+        gru_host((7, 33), "top_a", filter_order=8),
+        band_host(),
+        band_host(gate="threshold", affine=True),
+        bin_host(),
+        bin_host(gate="none", compression="none"),
+    ],
+    ids=["dense", "top_a", "threshold", "filter", "bands", "bands-affine", "bins", "bins-dense"],
+)
+def test_the_largest_weights_that_a_reader_accepts_never_give_nan(tmp_path, spec, isa):
+    rng = np.random.default_rng(7)
     tensors = random_tensors(spec)
     for name, tensor in tensors.items():
         if not name.endswith((".threshold", ".scale")):
@@ -219,6 +260,17 @@ def free_running(bundle, percent, x):
     return share, below_db(want, np.concatenate(pieces))
 
 
+@pytest.mark.parametrize("spec", [band_host(), bin_host()], ids=["bands", "bins"])
+@pytest.mark.parametrize("percent", [75, 50])
+def test_scans_choose_as_the_judge_does_from_one_state_and_freely(spec, percent):
+    bundle, x = random_bundle_of(spec, seed=1), signal(seconds=SCANNING_SECONDS, seed=1)
+    chosen, wanted = one_step_choices(bundle, percent, x)
+    assert np.mean(chosen != wanted) <= ONE_STEP_SHARE
+    share, level = free_running(bundle, percent, x)
+    assert share <= FREE_SHARE
+    assert level >= BELOW_DB if share == 0.0 else level >= 40.0
+
+
 @pytest.mark.parametrize("percent", [100, 50, 25])
 @pytest.mark.parametrize("name", shipped_models())
 def test_shipped_models_agree_with_the_judge(name, percent):
@@ -244,6 +296,27 @@ def test_the_dial_turns_as_the_judge_turns_it(dial):
     assert np.max(np.abs(percents - stream.hop_percents())) <= DIAL_TOLERANCE
     share = judge.update_masks[:, :65].sum(axis=1) / 65
     assert np.max(np.abs(100 * share - percents)) <= 100 * 0.5 / 65 + 1e-9
+
+
+@pytest.mark.parametrize("dial", ["level", "flux"])
+@pytest.mark.parametrize(
+    "spec",
+    [band_host((("time", 20), ("down", 20))), bin_host((("both", 20),), n_bins=160)],
+    ids=["bands", "bins"],
+)
+def test_the_dial_of_models_that_scan_turns_as_the_judge_turns_it(spec, dial):
+    bundle, x = random_bundle_of(spec, seed=8), signal(seconds=SCANNING_SECONDS)
+    x[1600:3200] *= 0.01
+    judge, stream = ReferenceStream(bundle, 40, dial=dial), engine(bundle, 40)
+    stream.set_dial(dial, bundle.spec.update_percent.min, bundle.spec.update_percent.max)
+    want = judge.process(x)
+    got, _ = stream.process_given(x, given_masks(judge))
+    assert below_db(want, got) >= BELOW_DB
+    percents = np.array(judge.hop_percents)
+    assert np.std(percents) > 1.0
+    assert np.max(np.abs(percents - stream.hop_percents())) <= DIAL_TOLERANCE
+    share = judge.update_masks.mean(axis=1)  # every step takes the same A of 20
+    assert np.max(np.abs(100 * share - percents)) <= 100 * 0.5 / 20 + 1e-9
 
 
 @pytest.mark.parametrize("dial", ["level", "flux"])
@@ -283,11 +356,15 @@ def test_all_units_updated_equals_the_engine_without_a_gate():
     assert np.array_equal(*outputs)
 
 
-@pytest.mark.parametrize("order", [0, 1, 3, 5])
-def test_dial_gain_floor_reset_and_clone_act_alike(order):
-    bundle = random_bundle_of(gru_host((7, 33), filter_order=order), seed=4)
+@pytest.mark.parametrize(
+    "spec",
+    [*(gru_host((7, 33), filter_order=order) for order in (0, 1, 3, 5)), band_host(), bin_host()],
+    ids=["mask", "filter1", "filter3", "filter5", "bands", "bins"],
+)
+def test_dial_gain_floor_reset_and_clone_act_alike(spec):
+    bundle = random_bundle_of(spec, seed=4)
     judge, stream = ReferenceStream(bundle, 100), engine(bundle, 100)
-    x = signal(seconds=0.8)
+    x = signal(seconds=0.8 if spec.host == "gru" else 0.2)
 
     def same():
         want, (got, _) = judge.process(x), stream.process(x)
@@ -299,7 +376,8 @@ def test_dial_gain_floor_reset_and_clone_act_alike(order):
     judge.min_gain = 0.3
     stream.set_min_gain(0.3)
     assert same()
-    assert np.min(stream.mask()) == np.float32(0.3)
+    lowest = np.min(stream.mask())
+    assert lowest == np.float32(0.3) if spec.host == "gru" else lowest >= np.float32(0.3)
     judge, stream = judge.clone(), stream.clone()
     assert same()
     judge.reset()
@@ -309,10 +387,19 @@ def test_dial_gain_floor_reset_and_clone_act_alike(order):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("n_fft", [320, 512])
-def test_a_filter_lets_the_input_through_when_nothing_may_be_attenuated(n_fft, isa):
-    spec = gru_host((7, 33), n_fft=n_fft, filter_order=5)
-    bundle, x, hop = random_bundle_of(spec, seed=4), signal(n_fft, seconds=0.8), n_fft // 2
+@pytest.mark.parametrize(
+    "spec",
+    [
+        gru_host((7, 33), filter_order=5),
+        gru_host((7, 33), n_fft=512, filter_order=5),
+        band_host(),
+        bin_host(n_fft=512),
+    ],
+    ids=["filter", "filter-fft512", "bands", "bins-fft512"],
+)
+def test_every_head_lets_the_input_through_when_nothing_may_be_attenuated(spec, isa):
+    n_fft, seconds = spec.front_end.n_fft, 0.8 if spec.host == "gru" else 0.1
+    bundle, x, hop = random_bundle_of(spec, seed=4), signal(n_fft, seconds), n_fft // 2
     judge, stream = ReferenceStream(bundle, 50, min_gain=1.0), engine(bundle, 50, isa)
     stream.set_min_gain(1.0)
     for y in (judge.process(x), stream.process(x)[0]):
@@ -339,10 +426,15 @@ def test_coefficients_out_of_range_are_limited_alike(isa, min_gain):
     [[np.nan], [np.inf, -np.inf], [3e38, -3e38], [1e-40, -1e-40], [1.0, -1.0], [0.0]],
     ids=["nan", "inf", "huge", "denormal", "clipped", "silent"],
 )
-def test_hostile_samples_have_the_same_defined_result(values, isa):
-    bundle = random_bundle_of(gru_host((7, 33), "none"))
-    x = signal(seconds=0.8)
-    x[1600:4800] = np.resize(np.array(values, np.float32), 3200)
+@pytest.mark.parametrize(
+    "spec",
+    [gru_host((7, 33), "none"), band_host(gate="none"), bin_host(gate="none")],
+    ids=["gru", "bands", "bins"],
+)
+def test_hostile_samples_have_the_same_defined_result(spec, values, isa):
+    bundle = random_bundle_of(spec)
+    x = signal(seconds=0.8 if spec.host == "gru" else 0.3)
+    x[800:2400] = np.resize(np.array(values, np.float32), 1600)
     judge = ReferenceStream(bundle)
     want, (got, _) = judge.process(x), engine(bundle, 100, isa).process(x)
     assert np.all(np.isfinite(got))
