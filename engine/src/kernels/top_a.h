@@ -25,7 +25,7 @@ static inline void count_reaching(int32_t counts[PROBES], const int32_t *keys, i
 {
     uint32_t found[PROBES] = {0};
     for (int32_t i = 0; i < n; i += 16) {
-        const __mmask16 valid = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        const __mmask16 valid = (__mmask16)(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1u);
         const __m512i v = _mm512_maskz_loadu_epi32(valid, keys + i);
         for (int p = 0; p < PROBES; ++p) {
             const __m512i limit = _mm512_set1_epi32(limits[p]);
@@ -41,7 +41,7 @@ static inline void list_reaching(int32_t *units, const int32_t *keys, int32_t n,
 {
     __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     for (int32_t i = 0; i < n; i += 16) {
-        const __mmask16 valid = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        const __mmask16 valid = (__mmask16)(n - i >= 16 ? 0xffffu : (1u << (n - i)) - 1u);
         const __m512i v = _mm512_maskz_loadu_epi32(valid, keys + i);
         const __mmask16 reach =
             _mm512_mask_cmp_epi32_mask(valid, v, _mm512_set1_epi32(limit), _MM_CMPINT_NLT);

@@ -137,11 +137,12 @@ INLINE void panel_pass(float *y, int32_t y_step, const float *w, size_t size, co
         int32_t i = 0;
         for (; i + 1 < cols; i += 2, w += 2 * WH_PANEL_ROWS)
             for (int k = 0; k < panels; ++k) {
-                add_column(s[k], 0, w + k * size, x + i, step, tile);
-                add_column(s[k], 1, w + k * size + WH_PANEL_ROWS, x + i + 1, step, tile);
+                add_column(s[k], 0, w + (size_t)k * size, x + i, step, tile);
+                add_column(s[k], 1, w + (size_t)k * size + WH_PANEL_ROWS, x + i + 1, step, tile);
             }
         if (i < cols) {
-            for (int k = 0; k < panels; ++k) add_column(s[k], 0, w + k * size, x + i, step, tile);
+            for (int k = 0; k < panels; ++k)
+                add_column(s[k], 0, w + (size_t)k * size, x + i, step, tile);
             w += WH_PANEL_ROWS;
         }
     }
