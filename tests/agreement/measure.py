@@ -38,20 +38,25 @@ def torch_rows():
         yield f"torch {label} and judge, output", f"{-20 * np.log10(worst):.0f} dB below the signal"
 
 
+def kind_of(spec):
+    """What is measured apart: every head, behind the networks that have it."""
+    heads = {"magnitude": "mask", "magnitude_filter": "filter on magnitudes"}
+    return heads.get(spec.mask.kind, spec.mask.kind.replace("_", " "))
+
+
 def engine_rows():
-    below, masks, state, n_models = {"mask": np.inf, "deep filter": np.inf}, np.inf, 0.0, 0
-    for case in engines.MODELS:
-        hidden, gate, percent, n_fft, order = case.values[0]
-        spec = gru_host(hidden, gate, n_fft, filter_order=order)
-        head = "deep filter" if order else "mask"
+    below, masks, state, n_models = {}, np.inf, 0.0, 0
+    for spec, percent, seconds in engines.case_models().values():
+        head = kind_of(spec)
         for seed in SEEDS:
             bundle = random_bundle_of(spec, seed)
-            x, judge = engines.signal(n_fft, seed=seed), ReferenceStream(bundle, percent)
-            want, stream = judge.process(x), engines.engine(bundle, percent)
+            x = engines.signal(spec.front_end.n_fft, seconds, seed)
+            judge, stream = ReferenceStream(bundle, percent), engines.engine(bundle, percent)
+            want = judge.process(x)
             got, _ = stream.process_given(x, engines.given_masks(judge))
-            below[head] = min(below[head], engines.below_db(want, got))
+            below[head] = min(below.get(head, np.inf), engines.below_db(want, got))
             masks = min(masks, engines.below_db(judge.masks[-1], stream.mask()))
-            state = max(state, np.max(np.abs(judge.hidden - stream.hidden())))
+            state = max(state, np.max(np.abs(judge.hidden - stream.hidden()), initial=0.0))
             n_models += 1
     kind = f"engine and judge, choices given, {n_models} random models"
     for head, worst in below.items():
