@@ -99,7 +99,7 @@ def golden_stream(name):
         sample_rate=16000,
         front_end=FrontEnd(320, 160, 320),
         features=LogPower(first_bin=2, n_bins=9, floor=1e-6),
-        layers=(*layers, Linear("fc_out", 5, mask.output_size, mask.activation)),
+        layers=(*layers, Linear("fc_out", 5, mask.input_shape.channels, mask.activation)),
         mask=mask,
         update_percent=UpdatePercent(60.0, 1.0),
     )
