@@ -44,7 +44,8 @@ def pack(bundle: Bundle) -> _ext.Model:
     )
     _set_features(model, bundle)
     _set_head(model, spec.mask)
-    width, places = spec.features.output_shape.channels, {}
+    width = spec.features.output_shape.channels
+    places: dict[str, int] = {}
     for i, (layer, shape) in enumerate(zip(spec.layers, spec.layer_shapes, strict=True)):
         own = {t: bundle.tensors[f"{layer.name}.{t}"] for t in layer.tensor_shapes()}
         match layer:
