@@ -127,6 +127,14 @@ def test_update_percent_changes_the_result(network):
         assert (network.enhance(x) - dense).abs().max() > 1e-6
 
 
+def test_a_p_for_each_clip_must_fit_the_clips(network):
+    network.set_update_percent(torch.tensor([50.0, 100.0]))
+    with pytest.raises(ParameterError, match="got 2 for 4 clips, needs one for all or one for"):
+        network.enhance(torch.zeros(4, 1600))
+    network.set_update_percent(50.0)
+    assert network.enhance(torch.zeros(4, 1600)).shape == (4, 1600)
+
+
 def test_enhance_refuses_a_row_without_a_batch_axis(network):
     with pytest.raises(ParameterError, match=r"needs \(B, N\)"):
         network.enhance(torch.zeros(160))
