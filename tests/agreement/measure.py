@@ -85,7 +85,10 @@ def shipped_rows():
         for percent in (100, 50, 25):
             below, share, free = np.inf, 0.0, np.inf
             for seed in SEEDS:
-                x, judge = engines.signal(seconds, seed=seed), ReferenceStream(bundle, percent)
+                x, judge = (
+                    engines.signal(seconds=seconds, seed=seed),
+                    ReferenceStream(bundle, percent),
+                )
                 want = judge.process(x)
                 masks = engines.given_masks(judge)
                 got, _ = engines.engine(bundle, percent).process_given(x, masks)
