@@ -35,7 +35,9 @@ def _share_of_a_hop(_: click.Context, __: click.Parameter, value: float | None) 
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="OUT", help="File, folder, or - for standard output.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
-@click.option("--model", default="default", show_default=True, help="Shipped name, best, or bundle.")
+@click.option(
+    "--model", default="default", show_default=True, help="Shipped name, best, or bundle."
+)
 @click.option(
     "--update-percent", type=float, metavar="P", help="Share of units updated per step, percent."
 )
