@@ -91,7 +91,7 @@ static inline void probe(int32_t limits[PROBES], int32_t low, int32_t high, int 
     for (int p = 0; p < PROBES; ++p) limits[p] = (int32_t)(low + width * (p + 1) / (PROBES + 1));
 }
 
-enum { QUICK_STEPS = 6 }; /* dividing values needs about 3 steps; dividing keys, at most 16 */
+enum { QUICK_STEPS = 6 }; /* by values; then by keys, of which thirds leave one in 21 at most */
 
 /* Finds a limit that exactly `a` keys reach or, where ties allow none, the largest that more than
  * `a` reach; `reach` is how many do. Every step divides [low, high): `low` is reached by at least

@@ -205,6 +205,7 @@ static void f32_panels_vector(float *y, int32_t y_step, const float *w, const fl
             else if (panels == 3 && MOST_PANELS > 3) PANELS(MOST_PANELS > 3 ? 3 : 1);
             else if (panels == 2 && MOST_PANELS > 2) PANELS(MOST_PANELS > 2 ? 2 : 1);
             else PANELS(1);
+#undef PANELS
             row += panels * WH_PANEL_ROWS;
         }
         block.x += BLOCK * block.x_step;

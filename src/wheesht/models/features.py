@@ -72,9 +72,9 @@ class Scaled(nn.Module):
         mean = power.new_zeros(power.shape[0]) if state is None else state["mean"]
         hops = 0 if state is None else int(state["hops"])
         means = []
-        for now in power.unbind(1):
+        for of_frame in power.unbind(1):
             hops += 1
-            mean = mean + max(1.0 / hops, LEVEL_SHARE) * (now - mean)
+            mean = mean + max(1.0 / hops, LEVEL_SHARE) * (of_frame - mean)
             means.append(mean)
         running = torch.stack(means, dim=1) if means else power
         level = (running + self.features.floor).sqrt()[..., None]

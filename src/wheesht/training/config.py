@@ -11,7 +11,7 @@ from wheesht.data.corpora import LAYOUTS
 from wheesht.data.mixing import MixingConfig
 from wheesht.errors import ConfigError, SpecError
 from wheesht.losses import LOSSES
-from wheesht.models import HOSTS, dprnn_host_spec, gru_host_spec, mpt_host_spec
+from wheesht.models import HOSTS
 from wheesht.models.dprnn_host import Compression
 from wheesht.models.gru_host import FILTER_BINS, FILTER_ORDER, HeadKind
 from wheesht.spec.document import check_json
@@ -94,21 +94,10 @@ class ModelConfig:
 
     def spec(self) -> ModelSpec:
         """Return the description of the model to train."""
-        if self.host == "mpt":
-            return mpt_host_spec(self.name, self.update_percent)
-        if self.host == "dprnn":
-            size = self.hidden_size or 64
-            compression = self.compression
-            return dprnn_host_spec(self.name, size, self.update_percent, compression=compression)
-        return gru_host_spec(
-            self.name,
-            self.hidden_size or 320,
-            self.update_percent,
-            win_length=self.win_length,
-            head=self.head,
-            filter_bins=self.filter_bins,
-            filter_order=self.filter_order,
-        )
+        own = {name: getattr(self, name) for name in OWN_FIELDS[self.host]}
+        if own.get("hidden_size") == 0:
+            del own["hidden_size"]
+        return HOSTS[self.host](self.name, update_percent=self.update_percent, **own)
 
 
 @dataclass(frozen=True)
