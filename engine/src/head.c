@@ -110,17 +110,23 @@ static void magnitude_filter(wh_stream *s)
     s->layers[m->n_layers - 1].macs += (uint64_t)n * (uint64_t)(order * width);
 }
 
-/* The enhanced spectrum that the last layer gives, off the scale of the features. */
+/* The enhanced spectrum that the last layer gives, off the scale of the features. No bin becomes
+ * louder than it was: the scale remembers loud passages, and with it would the last layer's errors. */
 static void mapping(wh_stream *s)
 {
     const wh_model *m = s->model;
     const rows *out = head_input(s);
+    const float *re = s->work.re + m->mask_first_bin, *im = s->work.im + m->mask_first_bin;
     for (int32_t f = 0; f < m->mask_bins; ++f) {
         const float u = wh_limited(out->data[f * out->step], COEFFICIENT_LIMIT);
         const float v = wh_limited(out->data[f * out->step + 1], COEFFICIENT_LIMIT);
         const float factor = m->root ? wh_sqrt((u * u + v * v) + WH_ROOT_FLOOR) : 1.0f;
-        s->work.made_re[f] = s->level * (u * factor);
-        s->work.made_im[f] = s->level * (v * factor);
+        const float made_re = s->level * (u * factor), made_im = s->level * (v * factor);
+        const float before = re[f] * re[f] + im[f] * im[f];
+        const float after = made_re * made_re + made_im * made_im;
+        const float share = after > before ? wh_sqrt(before / after) : 1.0f;
+        s->work.made_re[f] = share * made_re;
+        s->work.made_im[f] = share * made_im;
     }
 }
 

@@ -154,6 +154,19 @@ static void a_mapping_gives_back_what_its_features_say(int32_t n_fft, int32_t ro
     }
 }
 
+/* A last layer that asks for more than the input gets the input. */
+static void a_mapping_makes_nothing_louder(void)
+{
+    toy t;
+    make_scaling(&t, 320, 0, 3.0f);
+    owned o = open_stream(&t.model, NULL);
+    fill(x_, HOPS * 160, 87u);
+    run(o.s, x_, y_, HOPS, 160);
+    check_copy(160, 1.0f, RECONSTRUCTION_BOUND, "limit");
+    free(o.memory);
+    toy_free(&t);
+}
+
 static void the_limit_is_a_share_of_the_input(float g)
 {
     for (int which = 0; which < 2; ++which) {
@@ -298,6 +311,7 @@ int main(void)
         a_mapping_gives_back_what_its_features_say(320, root);
         a_mapping_gives_back_what_its_features_say(512, root);
     }
+    a_mapping_makes_nothing_louder();
     the_limit_is_a_share_of_the_input(0.0f);
     the_limit_is_a_share_of_the_input(0.4f);
     for (int kind = BANDS; kind <= BINS; ++kind) {

@@ -258,8 +258,9 @@ def test_a_filter_of_one_tap_gives_the_input_back():
 @pytest.mark.parametrize(
     "compression, value, mapped",
     [
-        ("none", 1.5 - 2j, 1.5 - 2j),
-        ("root", 1.5 - 2j, 3.75 - 5j),  # of size 2.5, so squared 6.25
+        ("none", 0.03 - 0.04j, 0.03 - 0.04j),  # below nearly all bins
+        ("root", 0.3 - 0.4j, 0.15 - 0.2j),  # of size 0.5, so squared 0.25
+        ("none", 1.5 - 2j, 1.5 - 2j),  # above most bins
         ("none", -1000 + 1000j, -100 + 100j),
         ("root", 1000 + 0j, 1e4),
     ],
@@ -273,13 +274,23 @@ def test_a_mapping_gives_what_the_last_layer_says_on_the_scale_of_the_level(
     y = stream.process(x)
     window = np.sin(np.pi * np.arange(320) / 320)
     frames = [np.concatenate([np.zeros(160), x])[160 * t : 160 * t + 320] for t in range(3)]
-    powers = [np.mean(np.abs(np.fft.rfft(frame * window)[1:]) ** 2) for frame in frames]
-    levels = [np.sqrt(np.mean(powers[: t + 1]) + 1e-8) for t in range(3)]
-    spectrum = np.zeros(161, complex)
-    spectrum[1:] = mapped
-    shape = np.fft.irfft(spectrum) * window
-    want = levels[1] * shape[160:] + levels[2] * shape[:160]
-    assert np.max(np.abs(y[320:480] - want)) < 1e-7 * np.max(np.abs(want))  # the floor of 1e-8
+    sizes = [np.abs(np.fft.rfft(frame * window)[1:]) for frame in frames]
+    levels = [np.sqrt(np.mean(np.square(sizes[: t + 1])) + 1e-8) for t in range(3)]
+    made = np.zeros((3, 161), complex)
+    for t in range(3):  # no louder than the input
+        made[t, 1:] = mapped / abs(mapped) * np.minimum(levels[t] * abs(mapped), sizes[t])
+    shapes = np.fft.irfft(made) * window
+    want = shapes[1, 160:] + shapes[2, :160]
+    assert np.max(np.abs(y[320:480] - want)) < 1e-6 * np.max(np.abs(want))  # floors of 1e-8
+
+
+def test_a_mapping_is_silent_after_a_loud_passage():
+    spec = bin_host(n_bins=160, compression="none")
+    stream = ReferenceStream(saturated(spec, [0.01, 0.0]))  # what errors of a network look like
+    stream.process(rng().uniform(-1, 1, 160 * 20))
+    quiet = stream.process(1e-4 * rng().uniform(-1, 1, 160 * 20))[320:]
+    assert np.sqrt(np.mean(quiet**2)) < 1e-4 / np.sqrt(3)
+    assert np.max(np.abs(stream.process(np.zeros(160 * 3))[320:])) == 0.0
 
 
 @pytest.mark.parametrize("name", ["bands-some-bins", "bins-p25-512"])

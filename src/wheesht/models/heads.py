@@ -76,8 +76,18 @@ def _mapped(
     values = output.clamp(-MAX_COEFFICIENT, MAX_COEFFICIENT)
     if isinstance(features, ScaledSpectrum) and features.compression == "root":
         values = values * (values.square().sum(-1, keepdim=True) + ROOT_FLOOR).sqrt()
-    mapped = level * torch.view_as_complex(values.contiguous())
-    return _among_all(mapped, head, spectrum.shape[-1])
+    mapped = level[..., None] * values
+    bins = spectrum[..., head.first_bin : head.first_bin + head.n_bins]
+    limited = _limited(mapped, torch.view_as_real(bins).square().sum(-1))
+    return _among_all(torch.view_as_complex(limited.contiguous()), head, spectrum.shape[-1])
+
+
+def _limited(values: Tensor, power: Tensor) -> Tensor:
+    """Return complex values (..., 2) with the power of each limited."""
+    own = values.square().sum(-1)
+    above = own > power
+    size = torch.where(above, own, 1.0).sqrt()  # two roots: the gradient stays finite at 0
+    return values * torch.where(above, power.sqrt() / size, 1.0)[..., None]
 
 
 def _filtered_magnitudes(

@@ -249,7 +249,7 @@ class ReferenceStream:
             return self._gained(head, output[0], spectrum)
         bins = spectrum[head.first_bin : head.first_bin + head.n_bins]
         if isinstance(head, Mapping):
-            made = self._mapped(output, level)
+            made = self._mapped(output, level, np.abs(bins))
         else:
             made = self._filtered(head, output, bins)
         size, made_size = np.abs(bins), np.abs(made)
@@ -277,12 +277,14 @@ class ReferenceStream:
             self._layers.executed_macs[-1] += 4 * coefficients.size  # of the complex products
         return enhanced
 
-    def _mapped(self, output: np.ndarray, level: float) -> np.ndarray:
+    def _mapped(self, output: np.ndarray, level: float, most: np.ndarray) -> np.ndarray:
         values = np.clip(output, -MAX_COEFFICIENT, MAX_COEFFICIENT)
         part = self.spec.features
         if isinstance(part, ScaledSpectrum) and part.compression == "root":
             values = ops.root_expanded(values)
-        return level * (values[:, 0] + 1j * values[:, 1])
+        mapped = level * (values[:, 0] + 1j * values[:, 1])
+        size = np.abs(mapped)
+        return mapped * np.divide(most, size, out=np.ones_like(size), where=size > most)
 
     def _filtered(self, head: MagnitudeFilter, output: np.ndarray, bins: np.ndarray) -> np.ndarray:
         size = np.abs(bins)
