@@ -64,6 +64,14 @@ def test_a_sum_beyond_float32_names_what_makes_it(layers, weights, sentence):
         check_sums(constant_tensors(spec, UPS | dict.fromkeys(weights, 1.0)), spec)
 
 
+def test_a_slope_that_makes_values_overflow_is_named():
+    spec = behind_large_values(Linear("x", 2, 2, "prelu"))
+    small = UPS | {"x.weight": 1.0, "x.slope": 1.0}  # 2e33
+    check_sums(constant_tensors(spec, small), spec)
+    with pytest.raises(SpecError, match=r"^tensor x\.slope: .* reach 2\.0e\+37"):
+        check_sums(constant_tensors(spec, small | {"x.slope": 1e4}), spec)
+
+
 def test_bands_of_large_values_are_refused():
     spec = band_host((), gate="none")
     ups = [Linear(f"up{i}", 161, 161, "none") for i in range(6)]

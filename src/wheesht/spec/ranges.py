@@ -52,6 +52,11 @@ def check_sums(tensors: Tensors, spec: ModelSpec) -> None:
                 f"{MAX_SUM:g} (float32)"
             )
         largest = given[layer.name] = _largest_output(layer, own, largest, total)
+        if largest > MAX_SUM:
+            raise SpecError(
+                f"tensor {layer.name}.slope: with the layers before it values can reach "
+                f"{largest:.1e}, needs at most {MAX_SUM:g} (float32)"
+            )
 
 
 def _largest_feature(tensors: Tensors, spec: ModelSpec) -> float:
