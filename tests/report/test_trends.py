@@ -24,11 +24,13 @@ LEVELS = (-5.0, 0.0, 5.0)
 CAPTION = "The comparisons behind the verdicts"
 
 
-def study_of(tmp_path, systems=SYSTEMS, offsets=AS_THE_PAPER, low=LOW_SNR, hosts=None):
-    """Write scores of 30 clips at many SNRs and of 30 at the paper's three."""
+def study_of(
+    tmp_path, systems=SYSTEMS, offsets=AS_THE_PAPER, low=LOW_SNR, hosts=None, low_clips=30
+):
+    """Write scores of 30 clips at many SNRs and of as many at the paper's three."""
     choices = {"systems": systems, "metrics": ("pesq_wb",)}
     rows = rows_of("mixed", 30, snrs=(0.0, 3.0, 9.0), offsets=offsets, **choices)
-    rows += rows_of("lowsnr", 30, snrs=LEVELS, offsets=low, seed=1, **choices)
+    rows += rows_of("lowsnr", low_clips, snrs=LEVELS, offsets=low, seed=1, **choices)
     facts = {"noisy": {"kind": "noisy"}}
     for row in rows:
         if row["update_percent"]:
@@ -83,6 +85,11 @@ def test_what_differs_from_the_paper_is_contradicted(tmp_path, changes, low_chan
 def test_a_wider_margin_makes_a_loss_equal(tmp_path):
     _, folder = study_of(tmp_path, offsets=AS_THE_PAPER | {"mpt:50": 0.05})
     assert verdicts(section_of(folder, margin=0.3))[0] == "confirmed"
+
+
+def test_a_handful_of_clips_decides_nothing(tmp_path):
+    _, folder = study_of(tmp_path, low_clips=27)  # 9 at each SNR
+    assert verdicts(section_of(folder)) == ["confirmed"] * 4 + ["undecided"]
 
 
 def test_differences_are_those_of_the_scores_with_the_papers_beside(tmp_path):

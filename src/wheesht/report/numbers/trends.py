@@ -17,6 +17,7 @@ from wheesht.report.numbers.scores import ClipFacts, Scores, Variant
 METRIC = "pesq_wb"  # that the paper's trends are of
 CONFIRMED, CONTRADICTED, UNDECIDED = "confirmed", "contradicted", "undecided"
 ORDER = ("dprnn", "mpt", "gru")  # the paper's hosts, best first, at every P
+MIN_CLIPS = 10  # with fewer a comparison decides nothing: they may be alike by chance
 HIGH, MORE, HALF, LOW = 100.0, 75.0, 50.0, 25.0  # the paper's settings of the dial, percent
 
 
@@ -123,7 +124,7 @@ class _Compared:
             ]
             if rows[0] and rows[1]:
                 paper = rows[0].pesq_wb - rows[1].pesq_wb
-        verdict = judge(contrast, self.margin)
+        verdict = judge(contrast, self.margin) if contrast.n >= MIN_CLIPS else UNDECIDED
         return Case(self.testset, self.snr_db, contrast, paper, verdict)
 
 
