@@ -23,6 +23,7 @@ from training.tiny_run import (  # noqa: E402
     train,
 )
 
+from wheesht.cli.main import run  # noqa: E402
 from wheesht.data.augment import low_pass  # noqa: E402
 from wheesht.data.mixing import MixingConfig  # noqa: E402
 from wheesht.errors import (  # noqa: E402
@@ -40,6 +41,7 @@ from wheesht.training import loop  # noqa: E402
 from wheesht.training.checkpoint import FILE_NAME  # noqa: E402
 from wheesht.training.config import DataConfig, recipe_from_dict  # noqa: E402
 from wheesht.training.loop import Trainer  # noqa: E402
+from wheesht.training.update import Updater  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,24 @@ def curve(folder):
     for row in rows:
         row.pop("updates_per_second", None), row.pop("seconds_left", None)
     return rows
+
+
+@pytest.mark.parametrize("at_update, kept", [(3, False), (6, True)])  # checkpoints: every 4
+def test_ctrl_c_says_where_the_run_goes_on(corpus, tmp_path, monkeypatch, capsys, at_update, kept):
+    update = Updater.update
+
+    def pressed(self, step, *batch):
+        if step == at_update:
+            raise KeyboardInterrupt
+        return update(self, step, *batch)
+
+    monkeypatch.setattr(Updater, "update", pressed)
+    toml = as_toml(recipe(), tmp_path / "tiny.toml")
+    folders = ["--data", corpus, "--output", tmp_path / "run", "--cache", corpus / "cache"]
+    assert run(["train", *map(str, [toml, *folders])]) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    where = f"; the same command goes on from {tmp_path / 'run' / FILE_NAME}" if kept else ""
+    assert said == f"wheesht: interrupted{where}"
 
 
 def test_training_lowers_the_validation_loss_and_writes_a_bundle(corpus, tmp_path):

@@ -19,7 +19,6 @@ from wheesht.errors import WheeshtError
 if TYPE_CHECKING:
     from wheesht.evaluation.run import Evaluation
 
-INTERRUPTED = 130
 PIPE_WIDTH = 120  # characters a line where nobody says how many there are
 
 
@@ -124,6 +123,7 @@ def _check_what_follows(times: bool, report: bool, models: tuple[str, ...]) -> N
 
 
 def _evaluate(output: Path, overwrite: bool, jobs: int, options: dict[str, Any]) -> "Evaluation":
+    from wheesht.cli.main import INTERRUPTED
     from wheesht.evaluation.run import Settings, evaluate
 
     asked = options.pop("metrics")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from wheesht.cli._text import say
+
 
 @click.command(epilog="Example: wheesht train recipes/open_speech/small.toml --data corpus")
 @click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -46,7 +48,9 @@ def command(
         import torch
     except ImportError:
         raise MissingDependency("train needs: pip install 'wheesht[train,eval]'") from None
+    from wheesht.cli.main import INTERRUPTED
     from wheesht.data.bank import cache_folder
+    from wheesht.training.checkpoint import FILE_NAME
     from wheesht.training.config import read_recipe
     from wheesht.training.loop import Trainer
     from wheesht.training.memory import keep_freed_memory
@@ -70,7 +74,15 @@ def command(
         )
         if trainer.progress.step and ranks.is_first:
             click.echo(f"resumed at update {trainer.progress.step}", err=True)
-        bundle = trainer.run()
+        try:
+            bundle = trainer.run()
+        except KeyboardInterrupt:
+            checkpoint = trainer.folder / FILE_NAME
+            if not checkpoint.is_file():
+                raise
+            kept = f"the same command goes on from {checkpoint}"
+            say(f"wheesht: interrupted; {kept}", err=True)
+            click.get_current_context().exit(INTERRUPTED)
         if ranks.is_first:
             best = trainer.progress
             click.echo(f"{bundle} (update {best.best_step}, score {best.best_score:.4f})")
