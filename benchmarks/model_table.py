@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MODELS = ("default", "small", "gru", "mpt", "dprnn")
+MODELS = ("default", "small", "gru")
 UPDATE_PERCENTS = "100,75,50,25"
 METRICS = {"pesq_wb": 3, "estoi": 3, "si_sdr": 1}  # digits after the point
 HEADER = "| | P | MMAC/s | PESQ-WB | ESTOI | SI-SDR, dB |\n| --- | --- | --- | --- | --- | --- |"
