@@ -43,7 +43,7 @@ ONE_STEP_SHARE = 1e-5
 DIAL_TOLERANCE = 1e-3
 # The same when both run freely, so that a different choice has its consequences.
 FREE_SHARE = 1e-4
-SLOW_MACS = 10e6  # per hop: the judge then needs a tenth of a second for one
+SLOW_MACS = 2.5e6  # per hop, and more: of networks that scan, whose judge needs long for a hop
 
 # Analysis and synthesis in float32 with nothing between: measured 2.4e-7 of full scale.
 RECONSTRUCTION_TOLERANCE = 1e-6
