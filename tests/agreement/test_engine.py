@@ -293,9 +293,8 @@ def test_shipped_models_agree_with_the_judge(name, percent):
     assert free_share(judge, engine(bundle, percent), x) <= FREE_SHARE
 
 
-@pytest.mark.parametrize("dial", ["level", "flux"])
-def test_the_dial_turns_as_the_judge_turns_it(dial):
-    bundle, x = random_bundle_of(gru_host((65, 33)), seed=8), signal(seconds=4.0)
+def followed_dial(bundle, dial, x):
+    """Compare the dials of engine and judge; return the judge, and P of every hop."""
     judge, stream = ReferenceStream(bundle, 40, dial=dial), engine(bundle, 40)
     stream.set_dial(dial, bundle.spec.update_percent.min, bundle.spec.update_percent.max)
     want = judge.process(x)
@@ -304,6 +303,13 @@ def test_the_dial_turns_as_the_judge_turns_it(dial):
     percents = np.array(judge.hop_percents)
     assert np.std(percents) > 1.0
     assert np.max(np.abs(percents - stream.hop_percents())) <= DIAL_TOLERANCE
+    return judge, percents
+
+
+@pytest.mark.parametrize("dial", ["level", "flux"])
+def test_the_dial_turns_as_the_judge_turns_it(dial):
+    bundle, x = random_bundle_of(gru_host((65, 33)), seed=8), signal(seconds=4.0)
+    judge, percents = followed_dial(bundle, dial, x)
     share = judge.update_masks[:, :65].sum(axis=1) / 65
     assert np.max(np.abs(100 * share - percents)) <= 100 * 0.5 / 65 + 1e-9
 
@@ -317,14 +323,7 @@ def test_the_dial_turns_as_the_judge_turns_it(dial):
 def test_the_dial_of_models_that_scan_turns_as_the_judge_turns_it(spec, dial):
     bundle, x = random_bundle_of(spec, seed=8), signal(seconds=SCANNING_SECONDS)
     x[1600:3200] *= 0.01
-    judge, stream = ReferenceStream(bundle, 40, dial=dial), engine(bundle, 40)
-    stream.set_dial(dial, bundle.spec.update_percent.min, bundle.spec.update_percent.max)
-    want = judge.process(x)
-    got, _ = stream.process_given(x, given_masks(judge))
-    assert below_db(want, got) >= BELOW_DB
-    percents = np.array(judge.hop_percents)
-    assert np.std(percents) > 1.0
-    assert np.max(np.abs(percents - stream.hop_percents())) <= DIAL_TOLERANCE
+    judge, percents = followed_dial(bundle, dial, x)
     share = judge.update_masks.mean(axis=1)  # every step takes the same A of 20
     assert np.max(np.abs(100 * share - percents)) <= 100 * 0.5 / 20 + 1e-9
 
