@@ -54,7 +54,8 @@ def test_maker_gives_the_stored_values(tmp_path):
 @pytest.mark.parametrize("way", ["all", "top_4", "top_1", "above"])
 def test_gru_steps_match_for_every_way_of_choosing(way):
     g = golden("gru_steps")
-    weights = ops.GRUWeights(g["w_x"], g["w_h"], g["b_x"], g["b_h"])
+    matrices = ops.Matrix(g["w_x"]), ops.Matrix(g["w_h"])
+    weights = ops.GRUWeights(*matrices, g["b_x"], g["b_h"])
     h = np.zeros(weights.hidden_size)
     for t, x in enumerate(g["x"]):
         z_pre = ops.update_gate(x, h, weights)

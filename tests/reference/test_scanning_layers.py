@@ -78,7 +78,8 @@ def test_band_synthesis_is_a_sparse_matrix(n_bins, n_bands):
         reached.append(f)
     bands_of_bin = np.bincount(reached)[:, None]  # 1 or 2: a mean where two meet
     want = np.tanh(((dense @ x.ravel()).reshape(n_bins, 3) + constant) / bands_of_bin)
-    assert np.max(np.abs(ops.band_synthesis(x, weight, bias, bounds) - want)) < SAME_FORMULA
+    matrix = ops.Matrix(weight.reshape(-1, 4))
+    assert np.max(np.abs(ops.band_synthesis(x, matrix, bias, bounds) - want)) < SAME_FORMULA
 
 
 def test_the_level_is_a_mean_at_first_and_then_forgets_in_closed_form():

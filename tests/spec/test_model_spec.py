@@ -77,9 +77,9 @@ def layers_with(i, **changes):
         (broken(layers=layers_with(0)[:2]), r"^layers\[1\]\.type: got 'gru', needs a linear"),
         (broken(sample_rate=48000), r"^sample_rate: got 48000, needs 16000 Hz"),
         (broken(lookahead=1), r"^lookahead: got 1, needs 0"),
-        (broken(format_version=4), r"^format_version: got 4, needs 1 to 3; a newer wheesht"),
-        (broken(format_version=0), r"^format_version: got 0, needs 1 to 3$"),
-        (broken(format_version="4"), r"^format_version: got '4', needs 1 to 3$"),
+        (broken(format_version=5), r"^format_version: got 5, needs 1 to 4; a newer wheesht"),
+        (broken(format_version=0), r"^format_version: got 0, needs 1 to 4$"),
+        (broken(format_version="4"), r"^format_version: got '4', needs 1 to 4$"),
         (broken(provenance={"x": float("nan")}), r"^provenance\.x: got nan, needs a finite"),
         (broken(provenance={"x": [0, object()]}), r"^provenance\.x\[1\]: got <object"),
         (broken(provenance={1: 2}), r"^provenance: got 1, needs names that are strings"),
@@ -155,8 +155,8 @@ def test_a_dial_needs_a_gate():
 
 
 def test_a_newer_format_is_recognised_before_its_unknown_fields():
-    document = gru_host((7,)).to_dict() | {"format_version": 4, "quantisation": {}}
-    with pytest.raises(SpecError, match=r"^format_version: got 4, needs 1 to 3; a newer wheesht"):
+    document = gru_host((7,)).to_dict() | {"format_version": 5, "quantisation": {}}
+    with pytest.raises(SpecError, match=r"^format_version: got 5, needs 1 to 4; a newer wheesht"):
         ModelSpec.from_dict(document)
 
 

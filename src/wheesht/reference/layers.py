@@ -1,9 +1,12 @@
 """The layers of a judge's stream, in order: states, choices and counts of executed MACs."""
 
+from typing import Any
+
 import numpy as np
 
 from wheesht.reference import ops
 from wheesht.spec.bands import band_bounds
+from wheesht.spec.integers import INPUT_SCALE, SCALE, STATE_SCALE
 from wheesht.spec.layers import (
     GRU,
     BandAnalysis,
@@ -18,14 +21,24 @@ from wheesht.spec.layers import (
 from wheesht.spec.model_spec import ModelSpec, selected_units
 
 
+def gru_matrix(tensors: dict[str, np.ndarray], layer: GRU, name: str) -> dict[str, np.ndarray]:
+    """Return a matrix of a GRU, and of integers its scales, under the names of other layers."""
+    own = {"weight": tensors[f"{layer.name}.{name}"]}
+    if layer.dtype != "f32":
+        own["weight_scale"] = tensors[f"{layer.name}.{name}{SCALE}"]
+        from_input = name.endswith("w_x")
+        own[INPUT_SCALE] = tensors[f"{layer.name}.{INPUT_SCALE}"] if from_input else STATE_SCALE
+    return own
+
+
 class Layers:
     """Run the layers of a spec frame by frame, position by position.
 
     Parameters
     ----------
     spec : ModelSpec
-    tensors : dict of ndarray, float64
-        By their names in the bundle.
+    tensors : dict of ndarray
+        By their names in the bundle, floats as float64.
 
     Attributes
     ----------
@@ -89,14 +102,20 @@ class Layers:
 
     def _plain(self, i: int, layer: Layer, x: np.ndarray) -> np.ndarray:
         own = {t: self._tensors[f"{layer.name}.{t}"] for t in layer.tensor_shapes()}
+        if "weight" in own and not isinstance(layer, LayerNorm):
+            times = len(x) if isinstance(layer, Linear | Conv) else 1
+            self.executed_macs[i] += times * own["weight"].size
+        return self._compute(layer, own, x)
+
+    def _compute(self, layer: Layer, own: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+        """Return what a layer without a state gives."""
         match layer:
             case Linear():
-                self.executed_macs[i] += len(x) * own["weight"].size
                 slope = own.get("slope", np.ones(1))[0]
-                rows = [ops.times(own["weight"], v) + own["bias"] for v in x]
+                matrix = ops.matrix(layer.dtype, own)
+                rows = [matrix.times(v) + own["bias"] for v in x]
                 return ops.activate(np.array(rows), layer.activation, slope)
             case Conv():
-                self.executed_macs[i] += len(x) * own["weight"].size
                 return ops.conv(x, own["weight"], own["bias"])
             case LayerNorm():
                 normal = ops.layer_norm(x)
@@ -104,13 +123,11 @@ class Layers:
             case Rectifier():
                 return ops.activate(x, "relu")
             case BandAnalysis():
-                self.executed_macs[i] += own["weight"].size
                 bounds = band_bounds(layer.input_size, layer.n_bands)
                 return ops.band_analysis(x[0], own["weight"], bounds)
             case BandSynthesis():
-                self.executed_macs[i] += own["weight"].size
                 bounds = band_bounds(layer.n_bins, layer.n_bands)
-                return ops.band_synthesis(x, own["weight"], own["bias"], bounds)
+                return ops.band_synthesis(x, ops.matrix(layer.dtype, own), own["bias"], bounds)
         raise TypeError(f"no such layer: {layer!r}")
 
     def _gru(
@@ -124,26 +141,44 @@ class Layers:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the hidden states (positions, directions x H) and which units were updated."""
         n, places = layer.hidden_size, len(x)
-        after = np.zeros((places, len(layer.directions), n))
+        after = np.zeros((places, len(layer.directions), n), x.dtype)
         gates = np.zeros(after.shape, dtype=bool)
         wanted = None if given is None else given.reshape(after.shape)
         for d, direction in enumerate(layer.directions):
-            names = [f"{layer.name}.{direction}{t}" for t in ("w_x", "w_h", "b_x", "b_h")]
-            weights = ops.GRUWeights(*(self._tensors[name] for name in names))
-            h = np.zeros(n)
+            weights = self._weights(layer, direction)
+            h = np.zeros(n, after.dtype)
             down = layer.scan == "down" or direction == "down."
             for k in reversed(range(places)) if down else range(places):
                 if layer.scan == "time":
                     h = before[k]
-                z_pre = ops.update_gate(x[k], h, weights)
+                z_pre = self._update_gate(x[k], h, weights)
                 if wanted is None:
                     gates[k, d] = self._select(layer, direction, z_pre, percent)
                 else:
                     gates[k, d] = wanted[k, d]
-                h = after[k, d] = ops.gru_update(x[k], h, weights, z_pre, gates[k, d])
+                h = after[k, d] = self._gru_update(x[k], h, weights, z_pre, gates[k, d])
                 rows = n + 2 * int(gates[k, d].sum())  # all of z; r and c of the chosen
                 self.executed_macs[i] += rows * (layer.input_size + n)
         return after.reshape(places, -1), gates.ravel()
+
+    # How a step computes; an arithmetic of another kind replaces these and `_compute`.
+    @staticmethod
+    def _update_gate(x: np.ndarray, h: np.ndarray, w: Any) -> np.ndarray:
+        return ops.update_gate(x, h, w)
+
+    @staticmethod
+    def _gru_update(
+        x: np.ndarray, h: np.ndarray, w: Any, z_pre: np.ndarray, update_mask: np.ndarray
+    ) -> np.ndarray:
+        return ops.gru_update(x, h, w, z_pre, update_mask)
+
+    def _weights(self, layer: GRU, direction: str) -> Any:
+        b_x, b_h = (self._tensors[f"{layer.name}.{direction}{t}"] for t in ("b_x", "b_h"))
+        w_x, w_h = (
+            ops.matrix(layer.dtype, gru_matrix(self._tensors, layer, f"{direction}{name}"))
+            for name in ("w_x", "w_h")
+        )
+        return ops.GRUWeights(w_x, w_h, b_x, b_h)
 
     def _select(self, layer: GRU, direction: str, z_pre: np.ndarray, percent: float) -> np.ndarray:
         if layer.gate == "top_a":

@@ -6,6 +6,7 @@ import numpy as np
 
 from wheesht.spec.front_end import LEVEL_SHARE, MAX_SAMPLE, ROOT_FLOOR
 from wheesht.spec.heads import MAX_COEFFICIENT, DeepFilter, MagnitudeFilter, Mask
+from wheesht.spec.integers import INPUT_LEVELS, INPUT_SCALE, Dtype, quantize
 from wheesht.spec.layers import NORM_EPSILON
 
 
@@ -121,25 +122,64 @@ def select_above(z_pre: np.ndarray, threshold: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class Matrix:
+    """A matrix of floats, or one of integers that multiplies inputs rounded to integers (Q1 to Q3).
+
+    Attributes
+    ----------
+    weight : ndarray, shape (R, I)
+    scale : ndarray, shape (R,), optional
+        Of every row; without it `weight` holds floats.
+    input_scale : float
+    levels : int
+        Largest integer of an input.
+    """
+
+    weight: np.ndarray
+    scale: np.ndarray | None = None
+    input_scale: float = 1.0
+    levels: int = 0
+
+    def times(self, x: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Return the products of some rows with x, shape (I,)."""
+        if self.scale is None:
+            return times(self.weight[rows], x)
+        sums = times(self.weight[rows], quantize(x, self.input_scale, self.levels))  # exact
+        return self.scale[rows] * self.input_scale * sums
+
+
+def matrix(dtype: Dtype, own: dict[str, np.ndarray]) -> Matrix:
+    """Return the matrix of a layer from its tensors ``weight`` and, of integers, their scales.
+
+    Leading axes of the weight are made one.
+    """
+    weight = own["weight"].reshape(-1, own["weight"].shape[-1])
+    if dtype == "f32":
+        return Matrix(weight)
+    scale, input_scale = own["weight_scale"].ravel(), float(own[INPUT_SCALE][0])
+    return Matrix(weight, scale, input_scale, INPUT_LEVELS[dtype])
+
+
+@dataclass(frozen=True)
 class GRUWeights:
     """Tensors of a GRU layer in float64, gates stacked r, z, c along the first axis."""
 
-    w_x: np.ndarray  # (3H, I)
-    w_h: np.ndarray  # (3H, H)
+    w_x: Matrix  # (3H, I)
+    w_h: Matrix  # (3H, H)
     b_x: np.ndarray  # (3H,)
     b_h: np.ndarray  # (3H,)
 
     @property
     def hidden_size(self) -> int:
         """Units, H."""
-        return self.w_h.shape[1]
+        return self.w_h.weight.shape[1]
 
 
 def update_gate(x: np.ndarray, h: np.ndarray, w: GRUWeights) -> np.ndarray:
     """Return the update gates of all H units before the sigmoid (G2)."""
     z_rows = slice(w.hidden_size, 2 * w.hidden_size)
-    from_x = times(w.w_x[z_rows], x) + w.b_x[z_rows]
-    from_h = times(w.w_h[z_rows], h) + w.b_h[z_rows]
+    from_x = w.w_x.times(x, z_rows) + w.b_x[z_rows]
+    from_h = w.w_h.times(h, z_rows) + w.b_h[z_rows]
     return from_x + from_h
 
 
@@ -168,11 +208,11 @@ def gru_update(
     """
     chosen = np.flatnonzero(update_mask)
     r_rows, c_rows = chosen, chosen + 2 * w.hidden_size
-    r_from_x = times(w.w_x[r_rows], x) + w.b_x[r_rows]
-    r_from_h = times(w.w_h[r_rows], h) + w.b_h[r_rows]
+    r_from_x = w.w_x.times(x, r_rows) + w.b_x[r_rows]
+    r_from_h = w.w_h.times(h, r_rows) + w.b_h[r_rows]
     r = sigmoid(r_from_x + r_from_h)
-    c_from_x = times(w.w_x[c_rows], x) + w.b_x[c_rows]
-    c_from_h = times(w.w_h[c_rows], h) + w.b_h[c_rows]
+    c_from_x = w.w_x.times(x, c_rows) + w.b_x[c_rows]
+    c_from_h = w.w_h.times(h, c_rows) + w.b_h[c_rows]
     c = np.tanh(c_from_x + r * c_from_h)
     z = sigmoid(z_pre[chosen])
     new = h.copy()
@@ -246,14 +286,15 @@ def band_analysis(x: np.ndarray, weight: np.ndarray, bounds: tuple[int, ...]) ->
 
 
 def band_synthesis(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, bounds: tuple[int, ...]
+    x: np.ndarray, weight: Matrix, bias: np.ndarray, bounds: tuple[int, ...]
 ) -> np.ndarray:
-    """Give channels of bands (bands, I) back to the bins: (F, D) (A6)."""
-    bins = np.zeros((bounds[-1], weight.shape[1]))
+    """Give channels of bands (bands, I) back to the bins: (F, D), of a matrix (rows D, I) (A6)."""
+    bins = np.zeros((bounds[-1], bias.shape[1]), x.dtype)
     start = 0
     for i, (low, high) in enumerate(zip(bounds, bounds[2:], strict=False)):
-        for f in range(low, high):
-            bins[f] += times(weight[start + f - low], x[i]) + bias[start + f - low]
+        rows = slice(start * bias.shape[1], (start + high - low) * bias.shape[1])
+        given = weight.times(x[i], rows).reshape(high - low, -1)
+        bins[low:high] += given + bias[start : start + high - low]
         start += high - low
     bins[bounds[1] : bounds[-2]] /= 2.0
     return np.tanh(bins)

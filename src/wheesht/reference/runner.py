@@ -1,6 +1,7 @@
 """A stream of the judge: a bundle run hop by hop, every choice on record."""
 
 import copy
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError, ShapeError
 from wheesht.reference import ops
+from wheesht.reference.exact import ExactLayers
 from wheesht.reference.features import Features
 from wheesht.reference.layers import Layers
 from wheesht.spec.bundle import Bundle
@@ -32,6 +34,8 @@ class ReferenceStream:
     dial : str
         What P follows from hop to hop, so that it is `update_percent` on average: ``fixed``,
         ``level`` or ``flux``.
+    exact : bool
+        Let the layers round as the engine does (`ExactLayers`); transform and head stay float64.
 
     Raises
     ------
@@ -45,12 +49,18 @@ class ReferenceStream:
         update_percent: float | None = None,
         min_gain: float = 0.0,
         dial: str = "fixed",
+        exact: bool = False,
     ) -> None:
         if dial not in DIALS:
             raise ParameterError(f"dial: got {dial!r}, needs one of {', '.join(DIALS)}")
         self._dial = dial
         self.spec = bundle.spec
         self._tensors = {name: t.astype(np.float64) for name, t in bundle.tensors.items()}
+        self._new_layers = partial(
+            ExactLayers if exact else Layers,
+            bundle.spec,
+            bundle.tensors if exact else self._tensors,
+        )
         self._window = sqrt_hann(self.spec.front_end.win_length)
         default = self.spec.update_percent.default
         self.update_percent = default if update_percent is None else update_percent
@@ -86,7 +96,7 @@ class ReferenceStream:
     def reset(self) -> None:
         """Return to silence: states, overlaps, records and counters to zero."""
         hop = self.spec.front_end.hop_length
-        self._layers = Layers(self.spec, self._tensors)
+        self._layers = self._new_layers()
         self._features = Features(self.spec, self._tensors)
         self._last_hop = np.zeros(hop)
         self._overlap = np.zeros(hop)
@@ -102,7 +112,7 @@ class ReferenceStream:
     def clone(self) -> Self:
         """Return an independent stream in the same state, records included."""
         twin = copy.copy(self)
-        twin._layers = Layers(self.spec, self._tensors)
+        twin._layers = self._new_layers()
         twin._layers.copy_from(self._layers)
         twin._features = Features(self.spec, self._tensors)
         twin._features.copy_from(self._features)
@@ -171,7 +181,12 @@ class ReferenceStream:
         edges = np.cumsum(self.spec.unit_counts)
         return [int(part.sum()) for part in np.split(counts, edges)[:-1]]
 
-    def process(self, x: np.ndarray, update_masks: np.ndarray | None = None) -> np.ndarray:
+    def process(
+        self,
+        x: np.ndarray,
+        update_masks: np.ndarray | None = None,
+        features: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Enhance whole hops.
 
         Parameters
@@ -180,6 +195,8 @@ class ReferenceStream:
             Linear amplitude at 16 kHz; anything non-finite counts as 0.
         update_masks : ndarray, shape (n, sum of units), optional
             Units to update instead of those that the gates would choose.
+        features : ndarray, shape (n, positions, channels), optional
+            What the first layer sees, instead of the judge's own features.
 
         Returns
         -------
@@ -201,25 +218,38 @@ class ReferenceStream:
                 f"process: update_masks are {update_masks.shape}, need ({n}, {self._n_units}): "
                 f"hops times recurrent units"
             )
+        if features is not None and features.shape != (n, *self.spec.features.output_shape):
+            raise ShapeError(
+                f"process: features are {features.shape}, need "
+                f"{(n, *self.spec.features.output_shape)}"
+            )
         given = [None] * n if update_masks is None else list(update_masks)
-        blocks = [self._hop(x[t * hop : (t + 1) * hop], given[t]) for t in range(n)]
+        seen = [None] * n if features is None else list(features)
+        blocks = [self._hop(x[t * hop : (t + 1) * hop], given[t], seen[t]) for t in range(n)]
         return np.concatenate([np.zeros(0), *blocks])
 
-    def process_hop(self, x: np.ndarray, update_mask: np.ndarray | None = None) -> np.ndarray:
-        """Enhance one hop; `process` with n = 1 and one row of masks."""
-        return self.process(x, None if update_mask is None else update_mask[np.newaxis])
+    def process_hop(
+        self,
+        x: np.ndarray,
+        update_mask: np.ndarray | None = None,
+        features: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Enhance one hop; `process` with n = 1, and one row of masks and of features."""
+        masks = None if update_mask is None else update_mask[np.newaxis]
+        return self.process(x, masks, None if features is None else features[np.newaxis])
 
     @property
     def _n_units(self) -> int:
         return sum(self.spec.unit_counts)
 
-    def _hop(self, x: np.ndarray, given: np.ndarray | None) -> np.ndarray:
+    def _hop(self, x: np.ndarray, given: np.ndarray | None, seen: np.ndarray | None) -> np.ndarray:
         """One pass through equations S0 to S3 with the model between S2 and S3."""
         hop = self.spec.front_end.hop_length
         this_hop = ops.sanitise(x)
         spectrum = np.fft.rfft(np.concatenate([self._last_hop, this_hop]) * self._window)
         features, level, log_powers = self._features.see(spectrum)
         self._hop_percents.append(self._turn_dial(log_powers))
+        features = features if seen is None else seen
         own = None if given is None else given.astype(bool)
         output, update_mask = self._layers.run(features, self._hop_percents[-1], own)
         self._outputs.append(output)

@@ -19,7 +19,14 @@ from safetensors.numpy import save
 
 from wheesht.errors import BundleError, SpecError
 from wheesht.spec.document import shown
-from wheesht.spec.model_spec import ModelSpec
+from wheesht.spec.integers import (
+    SCALE,
+    WEIGHT_LEVELS,
+    dequantize_rows,
+    has_integers,
+    is_scale,
+)
+from wheesht.spec.model_spec import ModelSpec, with_dtypes
 from wheesht.spec.ranges import check_sums
 
 METADATA_KEY = "wheesht"
@@ -30,11 +37,15 @@ BEST_MODEL = "default"  # the shipped bundle with the highest PESQ on valid.tsv:
 # Largest |value| of a tensor. Trained weights stay below 100; far larger ones come from damage or
 # malice, and a name in an error message is worth more than a saturated model.
 MAX_TENSOR_VALUE = 1e4
+MIN_SCALE = 1e-20  # of integers: products of two, and 1 over one, stay normal floats
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked model: its spec, its tensors (float32, read-only) and the file's SHA-256."""
+    """A checked model: its spec, its tensors (read-only) and the file's SHA-256.
+
+    Tensors are float32, or int8 where the layer's `dtype` asks for integers.
+    """
 
     spec: ModelSpec
     tensors: dict[str, np.ndarray]
@@ -114,14 +125,19 @@ def write_bundle(
     spec : ModelSpec
         The description that goes into the file's metadata.
     tensors : dict of ndarray
-        Exactly the names and shapes of ``spec.tensor_shapes()``; stored as float32.
+        Exactly the names and shapes of ``spec.tensor_shapes()``; matrices of integers int8,
+        everything else stored as float32.
 
     Raises
     ------
     SpecError
         A tensor is missing, unknown, of the wrong shape, not finite or too large.
     """
-    arrays = {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}
+    shapes = spec.tensor_shapes()
+    arrays = {
+        name: np.ascontiguousarray(t, dtype=None if has_integers(name, shapes) else np.float32)
+        for name, t in tensors.items()
+    }
     _check_tensors(arrays, spec)
     target = Path(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -131,6 +147,23 @@ def write_bundle(
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def dequantized(bundle: Bundle) -> Bundle:
+    """Return a bundle with the weights that integers stand for as floats, all layers float.
+
+    It computes the same but for the rounding of inputs; its SHA-256 stays that of the file. A
+    bundle without integers is returned as it is.
+    """
+    spec = bundle.spec
+    if spec.dtype == "f32":
+        return bundle
+    floats = with_dtypes(spec, {layer.name: "f32" for layer in spec.layers})
+    tensors = _as_floats(bundle.tensors, spec)
+    for tensor in tensors.values():
+        tensor.flags.writeable = False
+    kept = {name: tensors[name] for name in floats.tensor_shapes()}
+    return Bundle(floats, kept, bundle.sha256)
 
 
 def _parse_spec(metadata: dict[str, str]) -> ModelSpec:
@@ -160,8 +193,9 @@ def _read_tensors(file: Any, spec: ModelSpec) -> dict[str, np.ndarray]:
     tensors = {}
     for name, needed in spec.tensor_shapes().items():
         stored = file.get_slice(name)
-        if stored.get_dtype() != "F32":
-            raise SpecError(f"tensor {name}: got {stored.get_dtype()}, needs F32")
+        kind = "I8" if has_integers(name, spec.tensor_shapes()) else "F32"
+        if stored.get_dtype() != kind:
+            raise SpecError(f"tensor {name}: got {stored.get_dtype()}, needs {kind}")
         if tuple(stored.get_shape()) != needed:
             raise SpecError(f"tensor {name}: got shape {tuple(stored.get_shape())}, needs {needed}")
         array = file.get_tensor(name)
@@ -176,8 +210,11 @@ def _check_tensors(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
     for name, needed in spec.tensor_shapes().items():
         if tensors[name].shape != needed:
             raise SpecError(f"tensor {name}: got shape {tensors[name].shape}, needs {needed}")
-        _check_values(name, tensors[name])
-    check_sums(tensors, spec)
+        if has_integers(name, spec.tensor_shapes()):
+            _check_integers(name, tensors[name])
+        else:
+            _check_values(name, tensors[name])
+    check_sums(_as_floats(tensors, spec), spec)
 
 
 def _check_names(found: set[str], spec: ModelSpec) -> None:
@@ -188,6 +225,23 @@ def _check_names(found: set[str], spec: ModelSpec) -> None:
         raise SpecError(f"tensor {shown(unknown[0])}: unknown to this spec")
 
 
+def _check_integers(name: str, array: np.ndarray) -> None:
+    if array.dtype != np.int8:
+        raise SpecError(f"tensor {name}: got {array.dtype}, needs int8")
+    if np.any(array == -WEIGHT_LEVELS - 1):  # has no opposite of 8 bits
+        needed = f"{-WEIGHT_LEVELS} to {WEIGHT_LEVELS}"
+        raise SpecError(f"tensor {name}: holds {-WEIGHT_LEVELS - 1}, needs {needed}")
+
+
+def _as_floats(tensors: dict[str, np.ndarray], spec: ModelSpec) -> dict[str, np.ndarray]:
+    """Return the same with what the integers stand for in their place; scales are still there."""
+    shapes = spec.tensor_shapes()
+    return {
+        name: dequantize_rows(t, tensors[f"{name}{SCALE}"]) if has_integers(name, shapes) else t
+        for name, t in tensors.items()
+    }
+
+
 def _check_values(name: str, array: np.ndarray) -> None:
     if not np.all(np.isfinite(array)):
         raise SpecError(f"tensor {name}: holds NaN or Inf, needs finite numbers")
@@ -195,5 +249,7 @@ def _check_values(name: str, array: np.ndarray) -> None:
         raise SpecError(
             f"tensor {name}: holds a value of size {largest:g}, needs at most {MAX_TENSOR_VALUE:g}"
         )
+    if is_scale(name) and not np.all(array >= MIN_SCALE):
+        raise SpecError(f"tensor {name}: needs values of {MIN_SCALE:g} or more")
     if name.endswith(".threshold") and not np.all((array > 0) & (array < 1)):
         raise SpecError(f"tensor {name}: needs values between 0 and 1, exclusive")

@@ -13,11 +13,12 @@ from wheesht.errors import ParameterError
 from wheesht.spec.bands import band_rows
 from wheesht.spec.front_end import ScaledSpectrum
 from wheesht.spec.heads import DeepFilter, MagnitudeFilter
+from wheesht.spec.integers import has_integers
 from wheesht.spec.layers import GRU, BandAnalysis, BandSynthesis, Conv, Layer, LayerNorm, Linear
 from wheesht.spec.model_spec import ModelSpec, selected_units
 from wheesht.spec.shapes import Shape
 
-FLOAT_BYTES = 4  # every tensor and state is float32
+FLOAT_BYTES = 4  # of states, and of tensors that do not hold integers, which take one byte
 # Element-wise operations per unit and step that the D-GRU paper's table counts as MACs: 6 biases,
 # 1 reset product, 3 gate sums, 3 for the blend (what the counting tools thop and ptflops add).
 PAPER_EXTRAS = 13
@@ -83,14 +84,22 @@ def model_cost(spec: ModelSpec, update_percent: float | None = None) -> Cost:
             f"update_percent: got {percent:g}, needs {dial.min:g} to {dial.max:g}, the range of "
             f"model {spec.name!r}"
         )
-    tensors = sum(math.prod(shape) for shape in spec.tensor_shapes().values())
     return Cost(
         update_percent=float(percent),
         params=spec.params,
-        weight_bytes=FLOAT_BYTES * tensors,
+        weight_bytes=weight_bytes(spec),
         state_bytes=state_bytes(spec),
         strict=strict_macs(spec, percent),
         paper=paper_macs(spec, percent),
+    )
+
+
+def weight_bytes(spec: ModelSpec) -> int:
+    """Return the bytes of all tensors: 1 for an integer, 4 for anything else."""
+    shapes = spec.tensor_shapes()
+    return sum(
+        math.prod(shape) * (1 if has_integers(name, shapes) else FLOAT_BYTES)
+        for name, shape in shapes.items()
     )
 
 

@@ -4,6 +4,10 @@ Values pass between layers as positions x channels (`Shape`). Layers act on the 
 position alike, with the same weights; a frequency scan, a convolution and the band layers see
 several positions at once. Every layer says what it makes of a shape by `output_shape`, which
 raises `SpecError` naming its own field.
+
+A layer's `dtype` says how it multiplies: ``f32``, floats; ``s8``, integer weights and inputs of 8
+bits; ``s16``, weights of 8 and inputs of 16 bits (`wheesht.spec.integers`). Layers that see the
+spectrum itself (`Conv`, `BandAnalysis`) are float.
 """
 
 from dataclasses import dataclass
@@ -11,6 +15,7 @@ from typing import Literal
 
 from wheesht.spec.bands import band_bounds, band_rows
 from wheesht.spec.document import require
+from wheesht.spec.integers import INPUT_SCALE, Dtype, with_scales
 from wheesht.spec.shapes import MAX_WIDTH, Shape, require_name, require_width
 
 MAX_KERNEL = 15  # positions that a convolution spans
@@ -31,7 +36,7 @@ class Linear:
     input_size: int
     output_size: int
     activation: Activation
-    dtype: Literal["f32"] = "f32"
+    dtype: Dtype = "f32"
     type: Literal["linear"] = "linear"
 
     def __post_init__(self) -> None:
@@ -52,7 +57,7 @@ class Linear:
         }
         if self.activation == "prelu":
             shapes["slope"] = (1,)
-        return shapes
+        return with_scales(self.dtype, shapes, "weight")
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class GRU:
     hidden_size: int
     gate: Literal["none", "top_a", "threshold"]
     scan: Literal["time", "up", "down", "both"] = "time"
-    dtype: Literal["f32"] = "f32"
+    dtype: Literal["f32", "s8"] = "f32"
     type: Literal["gru"] = "gru"
 
     def __post_init__(self) -> None:
@@ -137,7 +142,8 @@ class GRU:
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes by tensor name: ``w_x`` (3H, I), ``w_h`` (3H, H), ``b_x``, ``b_h`` (3H,).
 
-        ``threshold`` is (H,). For ``both`` there are two sets: ``up.w_x``, ``down.w_x``, ...
+        ``threshold`` is (H,). For ``both`` there are two sets: ``up.w_x``, ``down.w_x``, ...;
+        of integers with one ``input_scale`` for both.
         """
         rows = 3 * self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {
@@ -148,7 +154,10 @@ class GRU:
         }
         if self.gate == "threshold":
             shapes["threshold"] = (self.hidden_size,)
-        return {d + name: shape for d in self.directions for name, shape in shapes.items()}
+        shapes = with_scales(self.dtype, shapes, "w_x", "w_h")
+        both_see = {INPUT_SCALE: shapes.pop(INPUT_SCALE)} if INPUT_SCALE in shapes else {}
+        own = {d + name: shape for d in self.directions for name, shape in shapes.items()}
+        return own | both_see
 
 
 @dataclass(frozen=True)
@@ -262,7 +271,7 @@ class BandSynthesis:
     n_bins: int
     n_bands: int
     output_size: int
-    dtype: Literal["f32"] = "f32"
+    dtype: Dtype = "f32"
     type: Literal["band_synthesis"] = "band_synthesis"
 
     def __post_init__(self) -> None:
@@ -282,10 +291,11 @@ class BandSynthesis:
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes by tensor name: ``weight`` (band rows, out, in), ``bias`` (band rows, out)."""
         rows = band_rows(self.n_bins, self.n_bands)
-        return {
+        shapes: dict[str, tuple[int, ...]] = {
             "weight": (rows, self.output_size, self.input_size),
             "bias": (rows, self.output_size),
         }
+        return with_scales(self.dtype, shapes, "weight")
 
 
 def _require_bands(n_bins: int, n_bands: int) -> None:

@@ -7,6 +7,7 @@ offending field (``layers[1].hidden_size``). The tensors that belong to it are l
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Self
@@ -14,11 +15,13 @@ from typing import Any, Self
 from wheesht.errors import SpecError
 from wheesht.spec.document import build, check_json, require
 from wheesht.spec.front_end import Features, FrontEnd, LogPower, ScaledSpectrum
-from wheesht.spec.heads import DeepFilter, Head, Mapping, Mask
+from wheesht.spec.heads import DeepFilter, Head, Mask
+from wheesht.spec.heads import Mapping as MappingHead
+from wheesht.spec.integers import is_scale
 from wheesht.spec.layers import GRU, Layer, Linear, Residual
 from wheesht.spec.shapes import Shape, require_name
 
-FORMAT_VERSION = 3  # what is written; every version from 1 on is read
+FORMAT_VERSION = 4  # what is written; every version from 1 on is read
 MAX_LAYERS = 64
 MAX_VALUES = 1 << 18  # that pass between two layers in a frame; a guard like `MAX_WIDTH`
 DIALS = ("fixed", "level", "flux")  # what P may follow from hop to hop
@@ -120,7 +123,7 @@ class ModelSpec:
             require(fits, f"{where}.activation", last.activation, needed)
         needed = f"{self.mask.input_shape}, what a mask of kind {self.mask.kind} takes"
         require(shape == self.mask.input_shape, f"{where}.output_size", shape, needed)
-        if isinstance(self.mask, Mapping):
+        if isinstance(self.mask, MappingHead):
             part, needed = self.features, "scaled_spectrum, whose scale a mapping needs"
             require(isinstance(part, ScaledSpectrum), "features.kind", part.kind, needed)
             same = (part.first_bin, part.n_bins) == (self.mask.first_bin, self.mask.n_bins)
@@ -130,6 +133,9 @@ class ModelSpec:
 
     def _least_version(self) -> tuple[int, str]:
         """Return the first format that can hold this model, and what in it asks for that."""
+        for i, layer in enumerate(self.layers):
+            if getattr(layer, "dtype", "f32") != "f32":
+                return 4, f"layers[{i}].dtype {layer.dtype}"  # type: ignore[union-attr]
         for i, layer in enumerate(self.layers):
             if not isinstance(layer, Linear | GRU):
                 return 3, f"layers[{i}].type {layer.type}"
@@ -201,8 +207,15 @@ class ModelSpec:
 
     @property
     def params(self) -> int:
-        """Trained parameters: all tensors of the layers, feature normalisation excluded."""
-        return sum(math.prod(s) for layer in self.layers for s in layer.tensor_shapes().values())
+        """Trained parameters: tensors of the layers but their scales; no feature normalisation."""
+        shapes = (item for layer in self.layers for item in layer.tensor_shapes().items())
+        return sum(math.prod(shape) for name, shape in shapes if not is_scale(name))
+
+    @property
+    def dtype(self) -> str:
+        """Types of the layers' matrices, those that occur, joined by +: ``f32``, ``s8+f32``."""
+        found = {getattr(layer, "dtype", "") for layer in self.layers}
+        return "+".join(dtype for dtype in ("s8", "s16", "f32") if dtype in found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document; `from_dict` is the inverse."""
@@ -223,6 +236,23 @@ class ModelSpec:
             # should learn that the file is newer, not that a field is strange.
             _require_version(document.get("format_version", FORMAT_VERSION))
         return build(cls, document, "")
+
+
+def with_dtypes(spec: ModelSpec, dtypes: Mapping[str, str]) -> ModelSpec:
+    """Return a spec in which the layers named have another `dtype`.
+
+    Layers without matrices are passed over.
+
+    Raises
+    ------
+    SpecError
+        A layer cannot have it.
+    """
+    document = spec.to_dict()
+    for layer in document["layers"]:
+        if "dtype" in layer:
+            layer["dtype"] = dtypes.get(layer["name"], layer["dtype"])
+    return ModelSpec.from_dict(document | {"format_version": FORMAT_VERSION})
 
 
 def selected_units(update_percent: float, hidden_size: int) -> int:

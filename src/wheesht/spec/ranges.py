@@ -7,6 +7,7 @@ import numpy as np
 
 from wheesht.errors import SpecError
 from wheesht.spec.front_end import LEVEL_SHARE, MAX_SAMPLE, LogPower
+from wheesht.spec.integers import INPUT_LEVELS, INPUT_SCALE
 from wheesht.spec.layers import (
     GRU,
     BandAnalysis,
@@ -29,6 +30,8 @@ Tensors = Mapping[str, np.ndarray]
 def check_sums(tensors: Tensors, spec: ModelSpec) -> None:
     """Refuse a model whose sums could overflow float32; |samples| are at most `MAX_SAMPLE`.
 
+    `tensors` holds floats, also those that integers stand for.
+
     Behind the last layer nothing can: gains are at most 1, coefficients and mapped values are
     limited.
 
@@ -41,6 +44,9 @@ def check_sums(tensors: Tensors, spec: ModelSpec) -> None:
     given: dict[str, float] = {}
     for layer in spec.layers:
         own = {t: tensors[f"{layer.name}.{t}"] for t in layer.tensor_shapes()}
+        if INPUT_SCALE in own:  # inputs are limited to what the integers reach
+            reach = INPUT_LEVELS[layer.dtype] * float(own[INPUT_SCALE][0])  # type: ignore[union-attr]
+            largest = min(largest, reach)
         if isinstance(layer, Residual):
             where, total = "", largest + given[layer.source]
         else:

@@ -1,0 +1,96 @@
+"""Integer arithmetic of layers: what a `dtype` stands for, and from real numbers to it and back.
+
+In a layer of `dtype` ``s8`` or ``s16`` a matrix holds integers of 8 bits, -127 to 127, with a scale
+for each output row; its inputs are rounded to integers too, of 8 or 16 bits, with one scale for the
+layer, and products are summed in 32 bits. Hidden states are below 1 in size, so their scale is
+fixed. What follows the sums (biases, gates, activations) is float. Equations Q1 to Q4 of
+docs/equations.md.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+Dtype = Literal["f32", "s8", "s16"]
+
+WEIGHT_LEVELS = 127  # largest integer of a weight
+PLANE = 128  # an input of 16 bits is PLANE times one integer of 8 bits plus another
+INPUT_LEVELS = {"s8": 127, "s16": 127 * PLANE}  # largest integer of an input, by dtype
+STATE_SCALE = np.array([1.0 / 127])  # of hidden states, which are below 1 in size (Q4)
+SCALE = "_scale"  # what the name of a scale adds to that of its tensor
+INPUT_SCALE = "input_scale"
+
+
+def with_scales(
+    dtype: Dtype, shapes: Mapping[str, tuple[int, ...]], *matrices: str
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a layer's tensors, those of scales among them if it has any.
+
+    Parameters
+    ----------
+    dtype : str
+        Of the layer.
+    shapes : dict
+        By tensor name, without scales.
+    matrices : str
+        Names of the tensors that hold integers unless `dtype` is ``f32``.
+
+    Examples
+    --------
+    >>> with_scales("s8", {"weight": (3, 2)}, "weight")
+    {'weight': (3, 2), 'weight_scale': (3,), 'input_scale': (1,)}
+    """
+    if dtype == "f32":
+        return dict(shapes)
+    scales = {f"{name}{SCALE}": shapes[name][:-1] for name in matrices}
+    return {**shapes, **scales, INPUT_SCALE: (1,)}
+
+
+def is_scale(tensor: str) -> bool:
+    """Return whether a tensor of that name holds scales, which count as no parameters."""
+    return tensor.endswith(SCALE)
+
+
+def has_integers(tensor: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether a tensor holds integers: there is a tensor with its scales."""
+    return f"{tensor}{SCALE}" in shapes
+
+
+def quantize(x: np.ndarray, scale: float | np.ndarray, levels: int) -> np.ndarray:
+    """Return the nearest integers to ``x / scale``, ties to even, at most `levels` in size (Q1).
+
+    Examples
+    --------
+    >>> quantize(np.array([0.26, -9.0, 0.25]), 0.1, 127)
+    array([  3., -90.,   2.])
+    """
+    return np.clip(np.rint(x / scale), -levels, levels)
+
+
+def row_scales(weight: np.ndarray) -> np.ndarray:
+    """Return the scale of each row, float32, with which its largest weight is `WEIGHT_LEVELS`.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (..., I)
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Above 0 also for rows of zeros.
+    """
+    largest = np.max(np.abs(weight), axis=-1).astype(np.float64)
+    return np.where(largest > 0, largest / WEIGHT_LEVELS, 1.0).astype(np.float32)
+
+
+def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a matrix as integers with a scale for each row: int8 (..., I), float32 (...) (Q2)."""
+    scale = row_scales(weight)
+    integers = quantize(weight.astype(np.float64), scale[..., np.newaxis], WEIGHT_LEVELS)
+    return integers.astype(np.int8), scale
+
+
+def dequantize_rows(integers: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return what the integers stand for: float32, the shape of `integers`."""
+    return (integers * scale[..., np.newaxis].astype(np.float64)).astype(np.float32)
