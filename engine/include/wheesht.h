@@ -5,7 +5,7 @@
  *  `wh_model` (sizes and pointers to packed arrays), gives memory for a stream, and calls
  *  wh_stream_process() once per hop.
  *
- *  All arrays are float32 and belong to the caller; those of the model are only read, may be
+ *  All arrays are float32, or int8 where weights are integers, and belong to the caller; those of the model are only read, may be
  *  shared between streams and threads, and must outlive every stream made from them. Alignment
  *  to 64 bytes is recommended for speed and not required.
  *
@@ -17,6 +17,10 @@
  *    of unit j is at [j][col / L][gate][col % L], L = WH_LANES, gate 0 = reset, 1 = candidate. Both
  *    parts of [x | h] are padded with zero columns to a multiple of L, each on its own. A unit is one
  *    contiguous run of memory, and a unit that is not updated costs no memory traffic.
+ *
+ *  - integer panels: groups of WH_PANEL_ROWS rows; element (row, col) is at [row / R][col / 4]
+ *    [row % R][col % 4]; missing rows and columns are zeros. Integer unit blocks are unit blocks of
+ *    integers. All lie within +-127.
  *
  *  Between layers pass the values of one or several positions along frequency, so many channels at
  *  each. A layer does the same at every position, where nothing else is said.
@@ -101,7 +105,9 @@ typedef enum { WH_MASK = 0, WH_DEEP_FILTER, WH_MAGNITUDE_FILTER, WH_MAPPING } wh
 typedef enum { WH_DIAL_FIXED = 0, WH_DIAL_LEVEL, WH_DIAL_FLUX } wh_dial;
 
 /** One layer. Which pointers are set decides the variant of a matrix; those that the kind does
- *  not use are ignored.
+ *  not use are ignored. Where weights of integers are set, those of floats are not looked at: inputs
+ *  are then rounded to integers too, and the hidden states of a GRU to 1/127 where a matrix
+ *  multiplies them.
  *
  *  WH_LINEAR: y = activation(weight x + bias).
  *  WH_GRU, z = 1 replaces: with a_g = W_g x + U_g h + b_g for g in z, r,
@@ -136,6 +142,18 @@ typedef struct {
                                 * and then panels, H x H */
     const float *rc_f32;       /* GRU: unit blocks, H units over [I | H] */
     const float *threshold;    /* GRU with WH_GATE_THRESHOLD: (H,), logit of the update gate */
+
+    const int8_t *weight_s8;   /* linear: integer panels; synthesis: the same band by band */
+    const int8_t *z_s8;        /* GRU: integer panels, H x I, and then integer panels, H x H */
+    const int8_t *rc_s8;       /* GRU: integer unit blocks, H units over [I | H] */
+    const float *scale;        /* of integers, for every row its scale times that of its inputs.
+                                * Linear: (output_size,) padded to panels; synthesis: the same band
+                                * by band; GRU: z of x and z of h, each (H,) padded to panels, and
+                                * then (H, 4): r of x, c of x, r of h, c of h */
+    const int32_t *offset;     /* 128 times the sum of a row's integers, laid out like `scale` */
+    float inverse;             /* of integers: one over the scale of the layer's inputs, above 0 */
+    int32_t fine_inputs;       /* linear, synthesis of integers: not 0 = inputs of 16 bits, limited
+                                * to 127 128 times their scale */
 
     int32_t kernel_size;       /* conv: odd, 1..WH_MAX_KERNEL */
     int32_t source;            /* residual: an earlier layer that gives the same shape */
@@ -175,6 +193,11 @@ typedef struct wh_stream wh_stream;
 
 /** Monotonic time in ticks of the caller's choice. */
 typedef uint64_t (*wh_clock)(void);
+
+/** Sees what a layer gave, or with layer -1 what the features are: `channels` values at each of
+ *  `positions` positions, each `step` floats after the last; valid during the call only. */
+typedef void (*wh_tap)(void *context, int32_t layer, const float *values, int32_t positions,
+                       int32_t channels, int32_t step);
 
 /** Return one sentence for a status; never NULL. */
 const char *wh_strerror(wh_status status);
@@ -261,6 +284,10 @@ wh_status wh_stream_set_gain_band(wh_stream *s, int32_t first, int32_t count);
 /** Set the clock for wh_stream_layer_ticks() and wh_stream_total_ticks(), or NULL (the default): no
  *  timing and no cost. @return WH_OK, WH_ERR_NULL */
 wh_status wh_stream_set_clock(wh_stream *s, wh_clock clock);
+
+/** Set what sees every layer's output in every hop, or NULL (the default).
+ *  @return WH_OK, WH_ERR_NULL */
+wh_status wh_stream_set_tap(wh_stream *s, wh_tap tap, void *context);
 
 /* What a stream has done since it was built or reset. `s` must not be NULL; `layer` counts from
  * 0, and a layer that does not exist gives 0. */

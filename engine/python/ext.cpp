@@ -29,6 +29,43 @@ uint64_t now_nanoseconds()
 
 }  // namespace
 
+// What a tap saw, layer by layer, hop after hop.
+class Trace {
+public:
+    explicit Trace(size_t layers) : seen_(layers) {}
+
+    static void see(void *self, int32_t layer, const float *values, int32_t positions,
+                    int32_t channels, int32_t step)
+    {
+        Layer &here = static_cast<Trace *>(self)->seen_[static_cast<size_t>(layer + 1)];
+        here.positions = static_cast<size_t>(positions);
+        here.channels = static_cast<size_t>(channels);
+        for (int32_t k = 0; k < positions; ++k)
+            here.values.insert(here.values.end(), values + k * step, values + k * step + channels);
+    }
+
+    nb::list give_all(size_t hops) const
+    {
+        nb::list arrays;
+        for (const Layer &layer : seen_) {
+            Block<float> copy = allocate<float>(layer.values.size());
+            std::memcpy(copy.get(), layer.values.data(), layer.values.size() * sizeof(float));
+            float *data = copy.release();
+            nb::capsule owner(data, [](void *p) noexcept { std::free(p); });
+            arrays.append(nb::ndarray<nb::numpy, float, nb::ndim<3>>(
+                data, {hops, layer.positions, layer.channels}, owner));
+        }
+        return arrays;
+    }
+
+private:
+    struct Layer {
+        std::vector<float> values;
+        size_t positions = 0, channels = 0;
+    };
+    std::vector<Layer> seen_;
+};
+
 // One stream in memory of its own. Calls from two threads at once are refused, not mixed up.
 class Stream {
 public:
@@ -62,6 +99,20 @@ public:
         if (masks.shape(1) != units_ || masks.shape(0) * hop() != x.size())
             refuse("masks", "needs one row per hop and " + std::to_string(units_) + " columns");
         return run(x, masks.data());
+    }
+
+    // What every layer saw and gave while whole hops were processed: features first.
+    nb::list trace(Floats x)
+    {
+        Trace seen(static_cast<size_t>(n_layers()) + 1);
+        {
+            Busy busy(*this);
+            wh_stream_set_tap(stream_, Trace::see, &seen);
+        }
+        const auto stop = [this](void *) noexcept { wh_stream_set_tap(stream_, nullptr, nullptr); };
+        std::unique_ptr<void, decltype(stop)> at_end(&seen, stop);
+        run(x, nullptr);
+        return seen.give_all(x.size() / hop());
     }
 
     void reset() { Busy busy(*this); check(wh_stream_reset(stream_), "reset"); }
@@ -232,6 +283,24 @@ static void bind_model(nb::module_ &m)
              nb::arg("scan") = "time",
              "Append a GRU; `z` in panels, `rc` in unit blocks, `bias` (4, H), `threshold` (H,); for "
              "both directions, up and then down.")
+        .def("add_int_linear", &Model::add_int_linear, nb::arg("input_size"),
+             nb::arg("output_size"), nb::arg("weight").noconvert(), nb::arg("scale").noconvert(),
+             nb::arg("offset").noconvert(), nb::arg("inverse"), nb::arg("fine_inputs"),
+             nb::arg("bias").noconvert(), nb::arg("activation"), nb::arg("slope") = 0.0f,
+             "Append a fully connected layer of integers; `weight` in integer panels.")
+        .def("add_int_gru", &Model::add_int_gru, nb::arg("input_size"), nb::arg("hidden_size"),
+             nb::arg("z").noconvert(), nb::arg("rc").noconvert(), nb::arg("scale").noconvert(),
+             nb::arg("offset").noconvert(), nb::arg("inverse"), nb::arg("bias").noconvert(),
+             nb::arg("gate"), nb::arg("threshold").noconvert() = nb::none(),
+             nb::arg("scan") = "time",
+             "Append a GRU of integers; `z` in integer panels, x apart from h, `rc` in integer unit "
+             "blocks, `scale` and `offset` as in wheesht.h.")
+        .def("add_int_band_synthesis", &Model::add_int_band_synthesis, nb::arg("input_size"),
+             nb::arg("bounds").noconvert(), nb::arg("output_size"), nb::arg("weight").noconvert(),
+             nb::arg("scale").noconvert(), nb::arg("offset").noconvert(), nb::arg("inverse"),
+             nb::arg("fine_inputs"), nb::arg("bias").noconvert(),
+             "Append the way from bands to bins of integers; `weight` in integer panels, band by "
+             "band.")
         .def("add_layer_norm", &Model::add_layer_norm, nb::arg("size"),
              nb::arg("weight").noconvert() = nb::none(), nb::arg("bias").noconvert() = nb::none(),
              "Append a layer norm over channels.")
@@ -258,6 +327,9 @@ static void bind_stream(nb::module_ &m)
         .def("process_given", &Stream::process_given, nb::arg("x").noconvert(),
              nb::arg("masks").noconvert(),
              "The same with the updated units given: one row per hop, non-zero = update.")
+        .def("trace", &Stream::trace, nb::arg("x").noconvert(),
+             "Enhance whole hops and return what passed between the layers instead: the features and "
+             "what each layer gave, (hops, positions, channels) each.")
         .def("hop_percents", &Stream::hop_percents, "Return P of each hop of the last call.")
         .def("selected", &Stream::selected, "Return the units updated in the last hop.")
         .def("hidden", &Stream::hidden, "Return the hidden states of all GRUs over time.")

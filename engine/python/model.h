@@ -81,6 +81,23 @@ public:
         append(layer);
     }
 
+    // The same of integers; of 16 bits where `fine_inputs`.
+    void add_int_linear(long long input_size, long long output_size, Integers weight, Floats scale,
+                        Ints offset, float inverse, bool fine_inputs, Floats bias,
+                        const std::string &activation, float slope)
+    {
+        wh_layer layer = sized(WH_LINEAR, input_size, output_size);
+        layer.activation = named<wh_activation>(activation, kActivations, 5, "activation");
+        layer.slope = slope;
+        need_size(weight.size(), int_panel_size(output_size, input_size), "weight");
+        need_size(bias.size(), static_cast<size_t>(output_size), "bias");
+        set_scales(layer, scale, offset, padded_rows(output_size), inverse);
+        layer.fine_inputs = fine_inputs;
+        layer.weight_s8 = keep(weight);
+        layer.bias = keep(bias);
+        append(layer);
+    }
+
     void add_conv(long long input_size, long long output_size, int32_t kernel_size, Floats weight,
                   Floats bias)
     {
@@ -105,12 +122,33 @@ public:
         const size_t columns = chunks(input_size) + chunks(hidden_size);
         need_size(z.size(), directions * panel_size(hidden_size, input_size + hidden_size), "z");
         need_size(rc.size(), directions * 2 * n * columns, "rc");
-        if (bias.shape(0) != 4 * directions)
-            refuse("bias", "needs 4 rows for each direction: z, r, c of x, c of h");
-        need_size(bias.shape(1), n, "bias rows");
         layer.z_f32 = keep(z);
         layer.rc_f32 = keep(rc);
-        layer.bias = keep(bias);
+        set_bias(layer, bias, directions, n);
+        layer.threshold = kept_if_set(threshold, directions * n, "threshold");
+        append(layer);
+    }
+
+    // The same of integers.
+    void add_int_gru(long long input_size, long long hidden_size, Integers z, Integers rc,
+                     Floats scale, Ints offset, float inverse, FloatRows bias,
+                     const std::string &gate, std::optional<Floats> threshold,
+                     const std::string &scan)
+    {
+        wh_layer layer = sized(WH_GRU, input_size, hidden_size);
+        layer.gate = named<wh_gate>(gate, kGates, 3, "gate");
+        layer.scan = named<wh_scan>(scan, kScans, 4, "scan");
+        const size_t n = static_cast<size_t>(hidden_size);
+        const size_t directions = layer.scan == WH_SCAN_BOTH ? 2 : 1;
+        const size_t columns = chunks(input_size) + chunks(hidden_size);
+        const size_t gates = int_panel_size(hidden_size, input_size) +
+                             int_panel_size(hidden_size, hidden_size);
+        need_size(z.size(), directions * gates, "z");
+        need_size(rc.size(), directions * 2 * n * columns, "rc");
+        set_scales(layer, scale, offset, directions * (2 * padded_rows(hidden_size) + 4 * n), inverse);
+        layer.z_s8 = keep(z);
+        layer.rc_s8 = keep(rc);
+        set_bias(layer, bias, directions, n);
         layer.threshold = kept_if_set(threshold, directions * n, "threshold");
         append(layer);
     }
@@ -147,18 +185,23 @@ public:
     void add_band_synthesis(long long input_size, Ints bounds, long long output_size,
                             Floats weight, Floats bias)
     {
-        wh_layer layer = sized(WH_BAND_SYNTHESIS, input_size, output_size);
-        size_t needed = 0, values = 0;
-        for (size_t i = 0; i + 2 < checked(bounds).size(); ++i) {
-            const long long n = (bounds.data()[i + 2] - bounds.data()[i]) * output_size;
-            needed += panel_size(n, input_size);
-            values += static_cast<size_t>(n);
-        }
-        need_size(weight.size(), needed, "weight");
-        need_size(bias.size(), values, "bias");
-        set_bounds(layer, bounds);
+        wh_layer layer = synthesis(input_size, bounds, output_size, bias);
+        need_size(weight.size(), synthesis_rows(layer) * static_cast<size_t>(input_size), "weight");
         layer.weight_f32 = keep(weight);
-        layer.bias = keep(bias);
+        append(layer);
+    }
+
+    // The same of integers; of 16 bits where `fine_inputs`.
+    void add_int_band_synthesis(long long input_size, Ints bounds, long long output_size,
+                                Integers weight, Floats scale, Ints offset, float inverse,
+                                bool fine_inputs, Floats bias)
+    {
+        wh_layer layer = synthesis(input_size, bounds, output_size, bias);
+        const size_t rows = synthesis_rows(layer);
+        need_size(weight.size(), rows * padded(static_cast<size_t>(input_size), 4), "weight");
+        set_scales(layer, scale, offset, rows, inverse);
+        layer.fine_inputs = fine_inputs;
+        layer.weight_s8 = keep(weight);
         append(layer);
     }
 
@@ -180,6 +223,15 @@ private:
         return padded(static_cast<size_t>(rows), WH_PANEL_ROWS) * static_cast<size_t>(columns);
     }
 
+    static size_t padded_rows(long long rows)
+    {
+        return padded(static_cast<size_t>(rows), WH_PANEL_ROWS);
+    }
+    static size_t int_panel_size(long long rows, long long columns)
+    {
+        return padded_rows(rows) * padded(static_cast<size_t>(columns), 4);
+    }
+
     static wh_layer sized(wh_kind kind, long long input_size, long long output_size)
     {
         wh_layer layer{};
@@ -187,6 +239,49 @@ private:
         layer.input_size = width(input_size, "input_size");
         layer.output_size = width(output_size, "output_size");
         return layer;
+    }
+
+    // A synthesis but for its weights.
+    wh_layer synthesis(long long input_size, const Ints &bounds, long long output_size,
+                       const Floats &bias)
+    {
+        wh_layer layer = sized(WH_BAND_SYNTHESIS, input_size, output_size);
+        set_bounds(layer, checked(bounds));
+        size_t values = 0;
+        for (int32_t i = 0; i < layer.n_bands; ++i) values += static_cast<size_t>(band_rows(layer, i));
+        need_size(bias.size(), values, "bias");
+        layer.bias = keep(bias);
+        return layer;
+    }
+    static long long band_rows(const wh_layer &layer, int32_t band)
+    {
+        return static_cast<long long>(layer.bounds[band + 2] - layer.bounds[band]) *
+               layer.output_size;
+    }
+    // Rows of a synthesis, those of each band padded to whole panels.
+    static size_t synthesis_rows(const wh_layer &layer)
+    {
+        size_t rows = 0;
+        for (int32_t i = 0; i < layer.n_bands; ++i) rows += padded_rows(band_rows(layer, i));
+        return rows;
+    }
+
+    void set_bias(wh_layer &layer, const FloatRows &bias, size_t directions, size_t n)
+    {
+        if (bias.shape(0) != 4 * directions)
+            refuse("bias", "needs 4 rows for each direction: z, r, c of x, c of h");
+        need_size(bias.shape(1), n, "bias rows");
+        layer.bias = keep(bias);
+    }
+
+    void set_scales(wh_layer &layer, const Floats &scale, const Ints &offset, size_t size,
+                    float inverse)
+    {
+        need_size(scale.size(), size, "scale");
+        need_size(offset.size(), size, "offset");
+        layer.scale = keep(scale);
+        layer.offset = keep(offset);
+        layer.inverse = inverse;
     }
 
     // Bounds of bands: rising, so that every band has bins and sizes can be added up.
@@ -202,18 +297,17 @@ private:
 
     void set_bounds(wh_layer &layer, const Ints &bounds)
     {
-        Block<int32_t> copy = allocate<int32_t>(bounds.size());
-        std::memcpy(copy.get(), bounds.data(), bounds.size() * sizeof(int32_t));
         layer.n_bands = static_cast<int32_t>(bounds.size()) - 2;
-        layer.bounds = copy.get();
-        bounds_.push_back(std::move(copy));
+        layer.bounds = keep(bounds);
     }
 
-    template <class Array> const float *keep(const Array &array)
+    // An aligned copy that lives as long as the model.
+    template <class T, class... Kind> const T *keep(const nb::ndarray<const T, Kind...> &array)
     {
-        arrays_.push_back(allocate<float>(array.size()));
-        std::memcpy(arrays_.back().get(), array.data(), array.size() * sizeof(float));
-        return arrays_.back().get();
+        const size_t bytes = array.size() * sizeof(T);
+        arrays_.push_back(allocate<char>(bytes));
+        std::memcpy(arrays_.back().get(), array.data(), bytes);
+        return reinterpret_cast<const T *>(arrays_.back().get());
     }
 
     const float *kept_if_set(const std::optional<Floats> &array, size_t size, const char *what)
@@ -237,8 +331,7 @@ private:
 
     wh_model description_{};
     std::vector<wh_layer> layers_;
-    std::vector<Block<float>> arrays_;
-    std::vector<Block<int32_t>> bounds_;
+    std::vector<Block<char>> arrays_;
     bool frozen_ = false;
 };
 

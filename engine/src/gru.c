@@ -3,23 +3,55 @@
 
 #include "internal.h"
 
-/* One direction of a layer. */
+static const float STATE_INVERSE = 127.0f; /* hidden states are below 1 in size */
+
+/* One direction of a layer: its matrices, of floats or of integers. */
 typedef struct {
     const wh_layer *layer;
-    const float *z, *threshold;
+    const float *z, *bias, *threshold;
     wh_unit_rows rc;
+    wh_int_rows z_x, z_h;
+    wh_int_units int_rc;
 } cell;
+
+static int has_integers(const wh_layer *la)
+{
+    return la->rc_s8 != NULL;
+}
+
+static void find_floats(cell *c, size_t direction)
+{
+    const wh_layer *la = c->layer;
+    const int32_t n = la->output_size, x_cols = wh_padded(la->input_size), h_cols = wh_padded(n);
+    const size_t columns = (size_t)x_cols + (size_t)h_cols;
+    c->z = la->z_f32 + direction * wh_panel_floats(n, la->input_size + n);
+    c->rc = (wh_unit_rows){la->rc_f32 + direction * 2 * (size_t)n * columns, c->bias, n, x_cols, h_cols};
+}
+
+static void find_integers(cell *c, size_t direction)
+{
+    const wh_layer *la = c->layer;
+    const int32_t n = la->output_size, x_cols = wh_padded(la->input_size), h_cols = wh_padded(n);
+    const size_t columns = (size_t)x_cols + (size_t)h_cols, padded = (size_t)wh_panel_rows(n);
+    const size_t of_x = wh_int_panel_bytes(n, la->input_size), of_h = wh_int_panel_bytes(n, n);
+    const size_t first = direction * (2 * padded + 4 * (size_t)n);
+    const int8_t *z = la->z_s8 + direction * (of_x + of_h);
+    const float *scale = la->scale + first;
+    const int32_t *offset = la->offset + first;
+    c->z_x = (wh_int_rows){z, scale, offset, la->input_size};
+    c->z_h = (wh_int_rows){z + of_x, scale + padded, offset + padded, n};
+    c->int_rc = (wh_int_units){la->rc_s8 + direction * 2 * (size_t)n * columns, scale + 2 * padded,
+                               offset + 2 * padded, c->bias, n, x_cols, h_cols};
+}
 
 static cell cell_of(const wh_layer *la, int32_t direction)
 {
-    const int32_t n = la->output_size, x_cols = wh_padded(la->input_size), h_cols = wh_padded(n);
-    const size_t columns = (size_t)x_cols + (size_t)h_cols, d = (size_t)direction;
-    const cell c = {
-        la,
-        la->z_f32 + d * wh_panel_floats(n, la->input_size + n),
-        la->threshold ? la->threshold + direction * n : NULL,
-        {la->rc_f32 + d * 2 * (size_t)n * columns, la->bias + direction * 4 * n, n, x_cols, h_cols},
-    };
+    cell c = {.layer = la, .bias = la->bias + direction * 4 * la->output_size};
+    c.threshold = la->threshold ? la->threshold + direction * la->output_size : NULL;
+    if (has_integers(la))
+        find_integers(&c, (size_t)direction);
+    else
+        find_floats(&c, (size_t)direction);
     return c;
 }
 
@@ -34,7 +66,7 @@ static int32_t selected_units(double percent, int32_t n)
 static int32_t choose_units(wh_stream *s, const cell *c, const float *pre_z, const uint8_t *given,
                             int32_t *units)
 {
-    const int32_t n = c->rc.n;
+    const int32_t n = c->layer->output_size;
     int32_t count = 0;
     if (given) {
         for (int32_t j = 0; j < n; ++j)
@@ -53,6 +85,13 @@ static int32_t choose_units(wh_stream *s, const cell *c, const float *pre_z, con
     return count;
 }
 
+/* What a step sees: its input and state, also as integers where the matrices are of those. */
+typedef struct {
+    const float *x;
+    float *h;
+    const int8_t *int_x, *int_h;
+} step_input;
+
 /* Where a step that waits for its new values stands: its units in the batch, and its state. */
 typedef struct {
     int32_t first, count;
@@ -63,21 +102,23 @@ typedef struct {
 /* Chooses the units of a step and computes their sums, behind those of `total` units that wait in
  * the batch; `h` does not change yet. */
 static waiting gather(wh_stream *s, layer_state *state, const cell *c, const float *pre_z,
-                      const float *x, float *h, const uint8_t *given, uint8_t *selected,
-                      int32_t total)
+                      step_input in, const uint8_t *given, uint8_t *selected, int32_t total)
 {
     const scratch *w = &s->work;
     int32_t *restrict units = w->units + total;
     float *restrict z = w->z + total, *restrict old = w->old + total;
-    const int32_t n = c->rc.n, count = choose_units(s, c, pre_z, given, units);
+    const int32_t n = c->layer->output_size, count = choose_units(s, c, pre_z, given, units);
     const wh_unit_sums sums = {w->r + total, w->cx + total, w->ch + total};
-    s->kernels->f32_units(sums, &c->rc, x, h, units, count);
+    if (has_integers(c->layer))
+        s->kernels->s8_units(sums, &c->int_rc, in.int_x, in.int_h, units, count);
+    else
+        s->kernels->f32_units(sums, &c->rc, in.x, in.h, units, count);
     for (int32_t k = 0; k < count; ++k) z[k] = pre_z[units[k]];
-    for (int32_t k = 0; k < count; ++k) old[k] = h[units[k]];
+    for (int32_t k = 0; k < count; ++k) old[k] = in.h[units[k]];
     state->macs += ((uint64_t)n + 2 * (uint64_t)count) * (uint64_t)(c->layer->input_size + n);
     state->updated += (uint64_t)count;
     memset(selected, 0, (size_t)n);
-    const waiting step = {total, count, h, selected};
+    const waiting step = {total, count, in.h, selected};
     return step;
 }
 
@@ -106,22 +147,40 @@ static void scatter(wh_stream *s, const waiting *step)
     }
 }
 
+/* Update gates of a step at every position before the sigmoid; of integers the states' lie in the
+ * scratch then. */
+static void update_gates(wh_stream *s, const cell *c, const rows *x, const rows *h)
+{
+    const int32_t n = c->layer->output_size;
+    if (has_integers(c->layer)) {
+        wh_int_product(s, s->work.pre_z, h->step, &c->z_x, c->bias, x, c->layer->inverse, 0, n);
+        for (int32_t k = 0; k < h->positions; ++k)
+            s->kernels->s8_round(s->work.seen_h + k * wh_padded(n), h->data + k * h->step,
+                                 STATE_INVERSE, n);
+        s->kernels->s8_panels(s->work.pre_z, h->step, &c->z_h, 1.0f, s->work.pre_z, h->step,
+                              s->work.seen_h, wh_padded(n), n, h->positions);
+    } else {
+        const wh_inputs in = {x->data, h->data, c->layer->input_size, n, x->step, h->step};
+        s->kernels->f32_panels(s->work.pre_z, h->step, c->z, c->bias, 0, &in, n, h->positions);
+    }
+}
+
 /* A step at every position, each with its own state: the update gates of all are one product. */
 static void time_run(wh_stream *s, int32_t i, const uint8_t *given)
 {
     layer_state *state = &s->layers[i];
     const cell c = cell_of(&s->model->layers[i], 0);
     const rows *x = wh_input(s, i), *h = &state->output;
-    const int32_t n = c.rc.n;
-    const wh_inputs in = {x->data, h->data, c.layer->input_size, n, x->step, h->step};
-    s->kernels->f32_panels(s->work.pre_z, h->step, c.z, c.rc.bias, 0, &in, n, h->positions);
+    const int32_t n = c.layer->output_size, x_step = wh_padded(c.layer->input_size);
+    update_gates(s, &c, x, h);
     for (int32_t k = 0; k < h->positions;) {
         waiting steps[WH_BATCH];
         int32_t size = 0, total = 0;
         for (; size < WH_BATCH && k < h->positions; ++size, ++k) {
-            steps[size] = gather(s, state, &c, s->work.pre_z + k * h->step, x->data + k * x->step,
-                                 h->data + k * h->step, given ? given + k * n : NULL,
-                                 state->selected + k * n, total);
+            const step_input in = {x->data + k * x->step, h->data + k * h->step,
+                                   s->work.seen + k * x_step, s->work.seen_h + k * wh_padded(n)};
+            steps[size] = gather(s, state, &c, s->work.pre_z + k * h->step, in,
+                                 given ? given + k * n : NULL, state->selected + k * n, total);
             total += steps[size].count;
         }
         blend(s, total);
@@ -134,6 +193,7 @@ typedef struct {
     cell c;
     const float *z_h;  /* panels of the state's part of the update gates */
     float *pre_z, *h;
+    int8_t *int_h;
     int32_t down;
 } walk;
 
@@ -143,14 +203,34 @@ static walk begin_walk(wh_stream *s, int32_t i, int32_t direction)
 {
     const wh_layer *la = &s->model->layers[i];
     const rows *x = wh_input(s, i);
-    const int32_t step = wh_padded(la->output_size);
-    walk w = {cell_of(la, direction), NULL, s->work.pre_z + direction * x->positions * step,
-              s->work.h + direction * step, la->scan == WH_SCAN_DOWN || direction == 1};
-    const wh_inputs in = {x->data, NULL, la->input_size, 0, x->step, 0};
-    w.z_h = w.c.z + wh_panel_floats(la->output_size, la->input_size);
-    s->kernels->f32_panels(w.pre_z, step, w.c.z, w.c.rc.bias, 0, &in, la->output_size, x->positions);
+    const int32_t n = la->output_size, step = wh_padded(n);
+    walk w = {.c = cell_of(la, direction),
+              .pre_z = s->work.pre_z + direction * x->positions * step,
+              .h = s->work.h + direction * step,
+              .int_h = s->work.seen_h + direction * step,
+              .down = la->scan == WH_SCAN_DOWN || direction == 1};
+    if (has_integers(la)) {
+        wh_int_product(s, w.pre_z, step, &w.c.z_x, w.c.bias, x, la->inverse, 0, n);
+    } else {
+        const wh_inputs in = {x->data, NULL, la->input_size, 0, x->step, 0};
+        w.z_h = w.c.z + wh_panel_floats(n, la->input_size);
+        s->kernels->f32_panels(w.pre_z, step, w.c.z, w.c.bias, 0, &in, n, x->positions);
+    }
     memset(w.h, 0, (size_t)step * sizeof *w.h);
     return w;
+}
+
+/* Completes the update gates of a step by what comes from the state. */
+static void gates_of_state(wh_stream *s, const walk *w, float *pre_z)
+{
+    const int32_t n = w->c.layer->output_size;
+    if (has_integers(w->c.layer)) {
+        s->kernels->s8_round(w->int_h, w->h, STATE_INVERSE, n);
+        s->kernels->s8_panels(pre_z, 0, &w->c.z_h, 1.0f, pre_z, 0, w->int_h, 0, n, 1);
+    } else {
+        const wh_inputs in = {w->h, NULL, n, 0, 0, 0};
+        s->kernels->f32_panels(pre_z, 0, w->z_h, pre_z, 0, &in, n, 1);
+    }
 }
 
 /* Up and down go side by side, so that one hides the latency of the other. */
@@ -168,11 +248,12 @@ static void frame_run(wh_stream *s, int32_t i, const uint8_t *given)
         for (int32_t d = 0; d < directions; ++d) {
             const walk *w = &walks[d];
             const int32_t k = w->down ? places - 1 - t : t, unit = (k * directions + d) * n;
+            const step_input in = {x->data + k * x->step, w->h,
+                                   s->work.seen + k * wh_padded(la->input_size), w->int_h};
             float *pre_z = w->pre_z + k * wh_padded(n);
-            const wh_inputs in = {w->h, NULL, n, 0, 0, 0};
-            s->kernels->f32_panels(pre_z, 0, w->z_h, pre_z, 0, &in, n, 1);
-            steps[d] = gather(s, state, &w->c, pre_z, x->data + k * x->step, w->h,
-                              given ? given + unit : NULL, state->selected + unit, total);
+            gates_of_state(s, w, pre_z);
+            steps[d] = gather(s, state, &w->c, pre_z, in, given ? given + unit : NULL,
+                              state->selected + unit, total);
             total += steps[d].count;
         }
         blend(s, total);

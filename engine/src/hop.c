@@ -27,12 +27,18 @@ static void analyse(wh_stream *s, const float *in)
     wh_rfft(s->work.re, s->work.im, frame, m->n_fft, m->twiddle, s->work.fft);
 }
 
+static void show(const wh_stream *s, int32_t layer, const rows *r)
+{
+    if (s->tap) s->tap(s->tap_context, layer, r->data, r->positions, r->channels, r->step);
+}
+
 static void run_layers(wh_stream *s, const uint8_t *given)
 {
     const wh_model *m = s->model;
     uint64_t then = s->clock ? s->clock() : 0;
     for (int32_t i = 0; i < m->n_layers; ++i) {
         wh_layer_run(s, i, given);
+        show(s, i, &s->layers[i].output);
         if (given) given += wh_stream_units(s, i);
         if (s->clock) {
             const uint64_t now = s->clock();
@@ -62,6 +68,7 @@ static wh_status process(wh_stream *s, const float *in, const uint8_t *given, fl
     const uint64_t start = s->clock ? s->clock() : 0;
     analyse(s, in);
     wh_features_run(s);
+    show(s, -1, &s->features);
     run_layers(s, given);
     wh_head_run(s, 1.0f / (float)s->model->n_fft); /* the norm of the inverse transform */
     synthesise(s, out);

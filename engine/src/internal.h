@@ -27,6 +27,8 @@ typedef struct {
     int32_t *keys;                      /* widest GRU */
     float *h;                           /* a state for each direction within the frame */
     float *pre_z;                       /* for each direction and position, H padded to a row */
+    int8_t *seen, *fine;                /* a layer's inputs as integers; of 16 bits, also the fine part */
+    int8_t *seen_h;                     /* hidden states as integers */
     float *band;                        /* what one band gives in a synthesis */
     float *frame, *fft;                 /* (n_fft,), wh_fft_scratch(n_fft) */
     float *re, *im;                     /* spectrum, n_bins each, padded */
@@ -59,6 +61,8 @@ struct wh_stream {
     float min_gain;
     int32_t band_first, band_count; /* bins of the mask that the band gain averages */
     wh_clock clock;
+    wh_tap tap;
+    void *tap_context;
     uint64_t hops, total_ticks;
 };
 
@@ -115,6 +119,22 @@ void wh_layer_run(wh_stream *s, int32_t i, const uint8_t *given);
 void wh_gru_run(wh_stream *s, int32_t i, const uint8_t *given);
 void wh_band_analysis_run(wh_stream *s, int32_t i);
 void wh_band_synthesis_run(wh_stream *s, int32_t i);
+
+/* y = W x + add of a matrix of integers at every position of x, whose `channels` values are rounded
+ * into the stream's scratch; `fine` = of 16 bits. */
+void wh_int_product(wh_stream *s, float *y, int32_t y_step, const wh_int_rows *w, const float *add,
+                    const rows *x, float inverse, int32_t fine, int32_t n_rows);
+
+/* Rows of integer panels padded to whole panels, and bytes of such panels. */
+static inline int32_t wh_panel_rows(int32_t n_rows)
+{
+    return (n_rows + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS * WH_PANEL_ROWS;
+}
+
+static inline size_t wh_int_panel_bytes(int32_t n_rows, int32_t cols)
+{
+    return (size_t)wh_panel_rows(n_rows) * (size_t)((cols + 3) / 4 * 4);
+}
 
 /* What layer i sees. */
 static inline const rows *wh_input(const wh_stream *s, int32_t i)

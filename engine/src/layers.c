@@ -10,6 +10,26 @@ static void product(wh_stream *s, const rows *y, const wh_layer *la, const float
                            y->positions);
 }
 
+void wh_int_product(wh_stream *s, float *y, int32_t y_step, const wh_int_rows *w, const float *add,
+                    const rows *x, float inverse, int32_t fine, int32_t n_rows)
+{
+    const wh_kernels *k = s->kernels;
+    const int32_t step = wh_padded(w->cols);
+    for (int32_t p = 0; p < x->positions; ++p) {
+        const float *from = x->data + p * x->step;
+        if (fine)
+            k->s16_round(s->work.fine + p * step, s->work.seen + p * step, from, inverse, w->cols);
+        else
+            k->s8_round(s->work.seen + p * step, from, inverse, w->cols);
+    }
+    if (!fine) {
+        k->s8_panels(y, y_step, w, 1.0f, add, 0, s->work.seen, step, n_rows, x->positions);
+        return;
+    }
+    k->s8_panels(y, y_step, w, 1.0f, add, 0, s->work.fine, step, n_rows, x->positions);
+    k->s8_panels(y, y_step, w, 128.0f, y, y_step, s->work.seen, step, n_rows, x->positions);
+}
+
 static void activate(wh_stream *s, const rows *y, wh_activation activation, float slope)
 {
     const int32_t n = (y->positions - 1) * y->step + y->channels;
@@ -26,7 +46,12 @@ static void linear_run(wh_stream *s, int32_t i)
 {
     const wh_layer *la = &s->model->layers[i];
     const rows *x = wh_input(s, i), *y = &s->layers[i].output;
-    product(s, y, la, x->data, la->input_size, x->step);
+    if (la->weight_s8) {
+        const wh_int_rows w = {la->weight_s8, la->scale, la->offset, la->input_size};
+        wh_int_product(s, y->data, y->step, &w, la->bias, x, la->inverse, la->fine_inputs, y->channels);
+    } else {
+        product(s, y, la, x->data, la->input_size, x->step);
+    }
     s->layers[i].macs += (uint64_t)y->positions * (uint64_t)y->channels * (uint64_t)la->input_size;
     activate(s, y, la->activation, la->slope);
 }

@@ -56,9 +56,26 @@ static wh_status check_features(const wh_model *m)
     return m->features == WH_LOG_POWER && (!m->mean || !m->scale) ? WH_ERR_NULL : WH_OK;
 }
 
+/* What weights of integers need beside them. */
+static wh_status check_integers(const wh_layer *la)
+{
+    if (!la->scale || !la->offset) return WH_ERR_NULL;
+    return la->inverse > 0.0f && la->inverse <= 1e20f ? WH_OK : WH_ERR_LAYER;
+}
+
+/* The weights and bias of a linear layer or a synthesis. */
+static wh_status check_weights(const wh_layer *la)
+{
+    if (!la->bias || (!la->weight_s8 && !la->weight_f32)) return WH_ERR_NULL;
+    return la->weight_s8 ? check_integers(la) : WH_OK;
+}
+
 static wh_status check_gru(const wh_layer *la)
 {
-    if (!la->z_f32 || !la->rc_f32 || !la->bias) return WH_ERR_NULL;
+    const int integers = la->z_s8 && la->rc_s8;
+    if (!la->bias || !la->z_s8 != !la->rc_s8) return WH_ERR_NULL;
+    if (!integers && (!la->z_f32 || !la->rc_f32)) return WH_ERR_NULL;
+    if (integers && check_integers(la) != WH_OK) return check_integers(la);
     if (!in_range((int32_t)la->gate, WH_GATE_NONE, WH_GATE_THRESHOLD) ||
         !in_range((int32_t)la->scan, WH_SCAN_TIME, WH_SCAN_BOTH) ||
         wh_directions(la) * la->output_size > WH_MAX_WIDTH)
@@ -69,7 +86,8 @@ static wh_status check_gru(const wh_layer *la)
 static wh_status check_bands(const wh_layer *la, int32_t positions)
 {
     const int32_t synthesis = la->kind == WH_BAND_SYNTHESIS;
-    if (!la->weight_f32 || !la->bounds || (synthesis && !la->bias)) return WH_ERR_NULL;
+    if (!la->bounds || (!synthesis && !la->weight_f32)) return WH_ERR_NULL;
+    if (synthesis && check_weights(la) != WH_OK) return check_weights(la);
     if (!in_range(la->n_bands, 2, WH_MAX_POSITIONS - 2) || la->bounds[0] != 0) return WH_ERR_LAYER;
     for (int32_t i = 0; i <= la->n_bands; ++i)
         if (la->bounds[i + 1] <= la->bounds[i]) return WH_ERR_LAYER;
@@ -98,7 +116,7 @@ static wh_status check_layer(const wh_model *m, int32_t i)
         return WH_ERR_LAYER;
     switch (la->kind) {
     case WH_LINEAR:
-        if (!la->weight_f32 || !la->bias) return WH_ERR_NULL;
+        if (check_weights(la) != WH_OK) return check_weights(la);
         return in_range((int32_t)la->activation, WH_NONE, WH_TANH) ? WH_OK : WH_ERR_LAYER;
     case WH_GRU: return check_gru(la);
     case WH_CONV:
@@ -188,7 +206,7 @@ const char *wh_strerror(wh_status status)
     case WH_ERR_MASK: return "the mask reaches outside the spectrum or differs in shape from the last layer";
     case WH_ERR_FILTER: return "the filter's bins are outside 1 to those of the mask, or its order outside 1 to 8, "
                                "or its width outside 1 to 7 or even";
-    case WH_ERR_LAYER: return "a layer has a kind, size, activation, gate, scan, source or bands that are not "
+    case WH_ERR_LAYER: return "a layer has a kind, size, activation, gate, scan, source, bands or scale that are not "
                               "supported, or the last layer is not linear with the activation that the head needs";
     case WH_ERR_MEMORY: return "the memory given is smaller than wh_stream_bytes()";
     case WH_ERR_RANGE: return "a setting is outside its range";

@@ -24,18 +24,30 @@ static float *take_floats(arena *a, int32_t count)
     return take(a, (size_t)wh_padded(count), sizeof(float));
 }
 
-/* Widest GRU in units, and in directions times positions times padded units. */
-static void widest_gru(const wh_model *m, int32_t *units, int32_t *values)
+/* Sizes of what layers share. */
+typedef struct {
+    int32_t units;   /* of the widest GRU */
+    int32_t batch;   /* most units that wait for their new values together */
+    int32_t values;  /* most directions times positions times padded units of a GRU */
+    int32_t seen, fine, seen_h; /* most inputs as integers, positions times padded channels */
+} widths;
+
+static void widen(widths *w, const wh_model *m, int32_t i)
 {
-    *units = *values = 1;
-    for (int32_t i = 0; i < m->n_layers; ++i) {
-        int32_t positions, channels;
-        if (m->layers[i].kind != WH_GRU) continue;
-        wh_shape(m, i, &positions, &channels);
-        const int32_t n = m->layers[i].output_size;
-        *units = wh_at_least(*units, n);
-        *values = wh_at_least(*values, wh_directions(&m->layers[i]) * positions * wh_padded(n));
-    }
+    const wh_layer *la = &m->layers[i];
+    const int32_t n = la->output_size;
+    int32_t positions, channels;
+    wh_shape(m, i - 1, &positions, &channels);
+    const int32_t seen = positions * wh_padded(channels);
+    if (la->weight_s8 || la->rc_s8) w->seen = wh_at_least(w->seen, seen);
+    if (la->weight_s8 && la->fine_inputs) w->fine = wh_at_least(w->fine, seen);
+    if (la->kind != WH_GRU) return;
+    const int32_t steps = la->scan == WH_SCAN_TIME ? wh_at_most(WH_BATCH, positions)
+                                                   : wh_directions(la);
+    w->units = wh_at_least(w->units, n);
+    w->batch = wh_at_least(w->batch, steps * n);
+    w->values = wh_at_least(w->values, wh_directions(la) * positions * wh_padded(n));
+    if (la->rc_s8) w->seen_h = wh_at_least(w->seen_h, wh_at_least(2, positions) * wh_padded(n));
 }
 
 /* Most values that one band gives in a synthesis. */
@@ -53,15 +65,18 @@ static int32_t widest_band(const wh_model *m)
 static void place_scratch(arena *a, const wh_model *m, scratch *w)
 {
     const int32_t n_bins = m->n_fft / 2 + 1;
-    int32_t units, values;
-    widest_gru(m, &units, &values);
+    widths most = {1, 1, 1, 0, 0, 0};
+    for (int32_t i = 0; i < m->n_layers; ++i) widen(&most, m, i);
     float **const wide[] = {&w->z, &w->r, &w->cx, &w->ch, &w->old};
-    const int32_t batch = WH_BATCH * units + WH_LANES; /* kernels write whole chunks */
+    const int32_t batch = most.batch + WH_LANES; /* kernels write whole chunks */
     for (size_t k = 0; k < sizeof wide / sizeof wide[0]; ++k) *wide[k] = take_floats(a, batch);
     w->units = take(a, (size_t)batch, sizeof(int32_t));
-    w->keys = take(a, (size_t)units, sizeof(int32_t));
-    w->h = take_floats(a, 2 * wh_padded(units));
-    w->pre_z = take_floats(a, values);
+    w->keys = take(a, (size_t)most.units, sizeof(int32_t));
+    w->h = take_floats(a, 2 * wh_padded(most.units));
+    w->pre_z = take_floats(a, most.values);
+    w->seen = take(a, (size_t)most.seen, 1);
+    w->fine = take(a, (size_t)most.fine, 1);
+    w->seen_h = take(a, (size_t)most.seen_h, 1);
     w->band = take_floats(a, widest_band(m));
     w->frame = take_floats(a, m->n_fft);
     w->fft = take_floats(a, wh_fft_scratch(m->n_fft));
@@ -236,6 +251,8 @@ wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_s
     s->band_first = source->band_first;
     s->band_count = source->band_count;
     s->clock = source->clock;
+    s->tap = source->tap;
+    s->tap_context = source->tap_context;
     s->hops = source->hops;
     s->total_ticks = source->total_ticks;
     for (int32_t i = 0; i < s->model->n_layers; ++i) {
@@ -316,5 +333,13 @@ wh_status wh_stream_set_clock(wh_stream *s, wh_clock clock)
 {
     if (!s) return WH_ERR_NULL;
     s->clock = clock;
+    return WH_OK;
+}
+
+wh_status wh_stream_set_tap(wh_stream *s, wh_tap tap, void *context)
+{
+    if (!s) return WH_ERR_NULL;
+    s->tap = tap;
+    s->tap_context = context;
     return WH_OK;
 }

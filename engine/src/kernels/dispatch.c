@@ -27,6 +27,40 @@ static int has_avx512(void)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
+
+static int has_avx512vnni(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+#if defined(WH_HAS_AVXVNNI)
+#include <cpuid.h>
+
+/* Compilers that know the instructions need not know their name here. */
+static int has_avxvnni(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1u) != 0;
+}
+#endif
+#elif defined(__aarch64__)
+#if defined(__linux__)
+#include <sys/auxv.h>
+
+static int has_dot_products(void)
+{
+    return (getauxval(AT_HWCAP) >> 20 & 1u) != 0; /* HWCAP_ASIMDDP */
+}
+#else
+static int has_dot_products(void)
+{
+#if defined(__ARM_FEATURE_DOTPROD)
+    return 1; /* every CPU that the compiler was told of has them */
+#else
+    return 0;
+#endif
+}
+#endif
 #endif
 
 static const candidate CANDIDATES[] = { /* slowest first */
@@ -34,9 +68,14 @@ static const candidate CANDIDATES[] = { /* slowest first */
 #if defined(__x86_64__)
     {&wh_kernels_sse2, always},
     {&wh_kernels_avx2, has_avx2},
+#if defined(WH_HAS_AVXVNNI)
+    {&wh_kernels_avxvnni, has_avxvnni},
+#endif
     {&wh_kernels_avx512, has_avx512},
+    {&wh_kernels_avx512vnni, has_avx512vnni},
 #elif defined(__aarch64__)
     {&wh_kernels_neon, always},
+    {&wh_kernels_neondot, has_dot_products},
 #endif
 };
 

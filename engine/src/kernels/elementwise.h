@@ -104,6 +104,31 @@ static inline float norm_factor(float squares, int32_t n)
     return 1.0f / __builtin_sqrtf(squares / (float)n + 1e-5f);
 }
 
+/* v times `inverse`, limited and rounded, ties to even; |limit| <= 2^21. */
+static inline int32_t round_limited(float v, float inverse, float limit)
+{
+    const float rounder = 12582912.0f; /* 1.5 2^23 */
+    float t = v * inverse;
+    t = t > -limit ? t : -limit;
+    t = t < limit ? t : limit;
+    return (int32_t)float_to_bits(t + rounder) - (int32_t)float_to_bits(rounder);
+}
+
+static inline void s8_round(int8_t *q, const float *v, float inverse, int32_t n)
+{
+    for (int32_t i = 0; i < n; ++i) q[i] = (int8_t)round_limited(v[i], inverse, 127.0f);
+}
+
+static inline void s16_round(int8_t *fine, int8_t *coarse, const float *v, float inverse, int32_t n)
+{
+    for (int32_t i = 0; i < n; ++i) {
+        const int32_t all = round_limited(v[i], inverse, 127.0f * 128.0f);
+        const int32_t high = ((all + 64 + 32768) >> 7) - 256; /* of a positive number */
+        coarse[i] = (int8_t)high;
+        fine[i] = (int8_t)(all - 128 * high);
+    }
+}
+
 static inline void f32_sigmoid(float *v, int32_t n)
 {
     for (int32_t i = 0; i < n; ++i) v[i] = sigmoid_one(v[i]);

@@ -11,6 +11,8 @@
  * folded, k with k + 8, then k with k + 4, k + 2, k + 1, and the bias is added. Sums over channels
  * are made in the same way. Every row is computed by itself, so its value does not depend on which
  * other rows or positions are computed with it.
+ * Sums of integers are exact in any order; one is made a float, multiplied by its row's scale, and
+ * added to what there is.
  */
 #ifndef WH_KERNELS_H
 #define WH_KERNELS_H
@@ -44,6 +46,24 @@ typedef struct {
     int32_t x_cols, h_cols, x_step, h_step;
 } wh_inputs;
 
+/* Integer panels of rows with `cols` columns; per row a scale and 128 times the sum of its weights. */
+typedef struct {
+    const int8_t *weights;
+    const float *scale;
+    const int32_t *offset;
+    int32_t cols;
+} wh_int_rows;
+
+/* The reset and candidate rows of a GRU with n units, of integers; scale and offset (n, 4): r of x,
+ * c of x, r of h, c of h. */
+typedef struct {
+    const int8_t *blocks; /* integer unit blocks */
+    const float *scale;
+    const int32_t *offset;
+    const float *bias; /* (4, n), rows z, r, cx, ch */
+    int32_t n, x_cols, h_cols;
+} wh_int_units;
+
 typedef struct {
     const char *name;
 
@@ -70,6 +90,21 @@ typedef struct {
     void (*f32_sigmoid)(float *v, int32_t n);
     void (*f32_tanh)(float *v, int32_t n);
     void (*f32_log)(float *v, int32_t n);
+
+    /* At each of `count` positions y[rows] = float(W q) (scale factor) + add; add may be y itself.
+     * q of the next position is q_step bytes further, and readable to a multiple of 4 columns. */
+    void (*s8_panels)(float *y, int32_t y_step, const wh_int_rows *w, float factor,
+                      const float *add, int32_t add_step, const int8_t *q, int32_t q_step,
+                      int32_t rows, int32_t count);
+
+    /* As f32_units: r[k] = float(R_j h) scale + (float(R_j x) scale + bias), cx and ch likewise. */
+    void (*s8_units)(wh_unit_sums y, const wh_int_units *w, const int8_t *x, const int8_t *h,
+                     const int32_t *units, int32_t count);
+
+    /* q[n] = v times `inverse`, limited to +-127 and rounded, ties to even; -127 for a NaN. Of 16
+     * bits: limited to +-127 128, and 128 coarse + fine, fine in -64..63. */
+    void (*s8_round)(int8_t *q, const float *v, float inverse, int32_t n);
+    void (*s16_round)(int8_t *fine, int8_t *coarse, const float *v, float inverse, int32_t n);
 } wh_kernels;
 
 extern const wh_kernels wh_kernels_scalar;
@@ -77,8 +112,13 @@ extern const wh_kernels wh_kernels_scalar;
 extern const wh_kernels wh_kernels_sse2;
 extern const wh_kernels wh_kernels_avx2;
 extern const wh_kernels wh_kernels_avx512;
+extern const wh_kernels wh_kernels_avx512vnni;
+#if defined(WH_HAS_AVXVNNI)
+extern const wh_kernels wh_kernels_avxvnni;
+#endif
 #elif defined(__aarch64__)
 extern const wh_kernels wh_kernels_neon;
+extern const wh_kernels wh_kernels_neondot;
 #endif
 
 /* Table of that name if this CPU can run it, the fastest for NULL; NULL if there is none. */

@@ -76,7 +76,49 @@ static void f32_layer_norm_scalar(float *y, const float *x, const float *weight,
     }
 }
 
+static void s8_panels_scalar(float *y, int32_t y_step, const wh_int_rows *w, float factor,
+                             const float *add, int32_t add_step, const int8_t *q, int32_t q_step,
+                             int32_t rows, int32_t count)
+{
+    const int32_t groups = (w->cols + 3) / 4;
+    for (int32_t p = 0; p < count; ++p)
+        for (int32_t row = 0; row < rows; ++row) {
+            const int32_t r = row % WH_PANEL_ROWS;
+            const int8_t *of = w->weights + (size_t)(row / WH_PANEL_ROWS) * 64 * (size_t)groups;
+            int32_t sum = 0;
+            for (int32_t i = 0; i < w->cols; ++i)
+                sum += of[(i / 4 * WH_PANEL_ROWS + r) * 4 + i % 4] * q[p * q_step + i];
+            y[p * y_step + row] =
+                (float)sum * (w->scale[row] * factor) + add[p * add_step + row];
+        }
+}
+
+/* Sum of products of a row of integer unit blocks. */
+static int32_t int_row(const int8_t *w, const int8_t *q, int32_t cols)
+{
+    int32_t sum = 0;
+    for (int32_t i = 0; i < cols; i += WH_LANES, w += 2 * WH_LANES)
+        for (int k = 0; k < WH_LANES; ++k) sum += w[k] * q[i + k];
+    return sum;
+}
+
+static void s8_units_scalar(wh_unit_sums y, const wh_int_units *w, const int8_t *x,
+                            const int8_t *h, const int32_t *units, int32_t count)
+{
+    const int32_t x_cols = w->x_cols, h_cols = w->h_cols, n = w->n;
+    for (int32_t k = 0; k < count; ++k) {
+        const int8_t *block = w->blocks + (size_t)units[k] * 2 * (size_t)(x_cols + h_cols);
+        const int8_t *of_h = block + 2 * (size_t)x_cols;
+        const float *scale = w->scale + 4 * units[k], *bias = w->bias + units[k];
+        const float of_x = (float)int_row(block, x, x_cols) * scale[0] + bias[n];
+        y.r[k] = (float)int_row(of_h, h, h_cols) * scale[2] + of_x;
+        y.cx[k] = (float)int_row(block + WH_LANES, x, x_cols) * scale[1] + bias[2 * n];
+        y.ch[k] = (float)int_row(of_h + WH_LANES, h, h_cols) * scale[3] + bias[3 * n];
+    }
+}
+
 const wh_kernels wh_kernels_scalar = {
-    "scalar",  f32_panels_scalar, f32_units_scalar, f32_layer_norm_scalar,
-    f32_top_a, f32_sigmoid,       f32_tanh,         f32_log,
+    "scalar",         f32_panels_scalar, f32_units_scalar, f32_layer_norm_scalar, f32_top_a,
+    f32_sigmoid,      f32_tanh,          f32_log,          s8_panels_scalar,      s8_units_scalar,
+    s8_round,         s16_round,
 };

@@ -1,6 +1,7 @@
 /* Kernels in vector extensions of GCC and clang, compiled once per instruction set with
  * WH_ISA (a name) and WH_VECTOR_BYTES (the width of its registers) defined. */
 #include "elementwise.h"
+#include "integers.h"
 #include "kernels.h"
 #include "top_a.h"
 
@@ -330,4 +331,5 @@ static void f32_layer_norm_vector(float *y, const float *x, const float *weight,
 const wh_kernels EXPAND(wh_kernels_, WH_ISA) = {
     EXPAND_TEXT(WH_ISA), f32_panels_vector, f32_units_vector, f32_layer_norm_vector,
     f32_top_a,           f32_sigmoid,       f32_tanh,         f32_log,
+    s8_panels_vector,    s8_units_vector,   s8_round,         s16_round,
 };

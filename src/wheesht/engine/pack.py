@@ -8,6 +8,7 @@ from wheesht.spec.bands import band_bounds
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.front_end import ScaledSpectrum
 from wheesht.spec.heads import DeepFilter, Head, MagnitudeFilter
+from wheesht.spec.integers import INPUT_SCALE, SCALE, STATE_SCALE
 from wheesht.spec.layers import (
     GRU,
     BandAnalysis,
@@ -102,16 +103,16 @@ def unit_blocks(reset: np.ndarray, candidate: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    reset, candidate : ndarray, shape (H, C)
+    reset, candidate : ndarray of float32 or int8, shape (H, C)
         C a multiple of ``_ext.LANES``.
 
     Returns
     -------
-    ndarray, shape (2 * H * C,), float32
+    ndarray, shape (2 * H * C,), of the same type
     """
     both = np.stack([reset, candidate], axis=1)  # (H, 2, C)
     split = both.reshape(len(reset), 2, -1, _ext.LANES)
-    return _f32(split.transpose(0, 2, 1, 3).ravel())
+    return np.ascontiguousarray(split.transpose(0, 2, 1, 3).ravel())
 
 
 def pad_columns(*parts: np.ndarray) -> np.ndarray:
@@ -125,16 +126,50 @@ def pad_columns(*parts: np.ndarray) -> np.ndarray:
     return np.concatenate([np.pad(p, ((0, 0), (0, -p.shape[1] % _ext.LANES))) for p in parts], 1)
 
 
+def int_panels(matrix: np.ndarray) -> np.ndarray:
+    """Pack a matrix of integers into panels of rows, four columns by four.
+
+    Parameters
+    ----------
+    matrix : ndarray of int8, shape (R, C)
+
+    Returns
+    -------
+    ndarray of int8, shape (ceil(R / PANEL_ROWS) * PANEL_ROWS * ceil(C / 4) * 4,)
+    """
+    rows, columns = matrix.shape
+    whole = np.pad(matrix, ((0, -rows % _ext.PANEL_ROWS), (0, -columns % 4)))
+    fours = whole.reshape(-1, _ext.PANEL_ROWS, whole.shape[1] // 4, 4)
+    return np.ascontiguousarray(fours.transpose(0, 2, 1, 3).ravel())
+
+
 def _add_linear(model: _ext.Model, layer: Linear, own: dict[str, np.ndarray]) -> None:
     slope = float(own["slope"][0]) if "slope" in own else 0.0
-    model.add_linear(
-        layer.input_size,
-        layer.output_size,
-        panels(own["weight"]),
-        _f32(own["bias"]),
-        layer.activation,
-        slope,
+    sizes, bias = (layer.input_size, layer.output_size), _f32(own["bias"])
+    if layer.dtype == "f32":
+        model.add_linear(*sizes, panels(own["weight"]), bias, layer.activation, slope)
+        return
+    weight, fine = int_panels(own["weight"]), layer.dtype == "s16"
+    rows = _row_numbers(own["weight"], own["weight_scale"], own[INPUT_SCALE])
+    scale, offset = (_padded(numbers) for numbers in rows)
+    inverse = 1.0 / float(own[INPUT_SCALE][0])
+    model.add_int_linear(
+        *sizes, weight, scale, offset, inverse, fine, bias, layer.activation, slope
     )
+
+
+def _row_numbers(
+    weight: np.ndarray, scale: np.ndarray, input_scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return for every row its scale times that of the inputs, and 128 times its weights' sum."""
+    scales = scale.astype(np.float64).ravel() * float(input_scale[0])
+    sums = weight.reshape(len(scales), -1).sum(axis=1, dtype=np.int32)
+    return _f32(scales), 128 * sums
+
+
+def _padded(numbers: np.ndarray) -> np.ndarray:
+    """Return as many numbers as panels have rows."""
+    return np.pad(numbers, (0, -len(numbers) % _ext.PANEL_ROWS))
 
 
 def _set_features(model: _ext.Model, bundle: Bundle) -> None:
@@ -152,7 +187,27 @@ def _set_head(model: _ext.Model, head: Head) -> None:
 
 
 def _add_gru(model: _ext.Model, layer: GRU, own: dict[str, np.ndarray]) -> None:
-    z, rc, bias, threshold = [], [], [], []
+    bias, threshold = [], []
+    for direction in layer.directions:
+        x_r, x_z, x_c = np.split(own[f"{direction}b_x"].astype(np.float64), 3)
+        h_r, h_z, h_c = np.split(own[f"{direction}b_h"].astype(np.float64), 3)
+        bias += [x_z + h_z, x_r + h_r, x_c, h_c]
+        if layer.gate == "threshold":
+            theta = own[f"{direction}threshold"].astype(np.float64)
+            threshold.append(np.log(theta / (1.0 - theta)))
+    limits = _f32(np.concatenate(threshold)) if threshold else None
+    sizes, rest = (layer.input_size, layer.hidden_size), (layer.gate, limits, layer.scan)
+    if layer.dtype == "f32":
+        model.add_gru(*sizes, *_gru_floats(layer, own), _f32(np.stack(bias)), *rest)
+    else:
+        inverse = 1.0 / float(own[INPUT_SCALE][0])
+        packed = _gru_integers(layer, own)
+        model.add_int_gru(*sizes, *packed, inverse, _f32(np.stack(bias)), *rest)
+
+
+def _gru_floats(layer: GRU, own: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the panels of z and the unit blocks of r and c, of all directions."""
+    z, rc = [], []
     for direction in layer.directions:
         w_x, w_h = own[f"{direction}w_x"], own[f"{direction}w_h"]
         reset, _, candidate = np.split(pad_columns(w_x, w_h), 3)  # (3H, I' + H'), r, z, c
@@ -162,33 +217,44 @@ def _add_gru(model: _ext.Model, layer: GRU, own: dict[str, np.ndarray]) -> None:
         else:
             z += [panels(part) for part in update]
         rc.append(unit_blocks(reset, candidate))
-        x_r, x_z, x_c = np.split(own[f"{direction}b_x"].astype(np.float64), 3)
-        h_r, h_z, h_c = np.split(own[f"{direction}b_h"].astype(np.float64), 3)
-        bias += [x_z + h_z, x_r + h_r, x_c, h_c]
-        if layer.gate == "threshold":
-            theta = own[f"{direction}threshold"].astype(np.float64)
-            threshold.append(np.log(theta / (1.0 - theta)))
-    model.add_gru(
-        layer.input_size,
-        layer.hidden_size,
-        np.concatenate(z),
-        np.concatenate(rc),
-        _f32(np.stack(bias)),
-        layer.gate,
-        _f32(np.concatenate(threshold)) if threshold else None,
-        layer.scan,
-    )
+    return np.concatenate(z), np.concatenate(rc)
+
+
+def _gru_integers(layer: GRU, own: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Return the same of integers, and the scales and offsets of all rows."""
+    z, rc, scale, offset = [], [], [], []
+    for direction in layer.directions:
+        w_x, w_h = own[f"{direction}w_x"], own[f"{direction}w_h"]
+        reset, _, candidate = np.split(pad_columns(w_x, w_h), 3)
+        z += [int_panels(np.split(w, 3)[1]) for w in (w_x, w_h)]
+        rc.append(unit_blocks(reset, candidate))
+        of_x = _row_numbers(w_x, own[f"{direction}w_x{SCALE}"], own[INPUT_SCALE])
+        of_h = _row_numbers(w_h, own[f"{direction}w_h{SCALE}"], STATE_SCALE)
+        for numbers, (x, h) in zip((scale, offset), zip(of_x, of_h, strict=True), strict=True):
+            (x_r, x_z, x_c), (h_r, h_z, h_c) = np.split(x, 3), np.split(h, 3)
+            of_units = np.stack([x_r, x_c, h_r, h_c], axis=1).ravel()
+            numbers += [_padded(x_z), _padded(h_z), of_units]
+    parts = (np.concatenate(part) for part in (z, rc, scale, offset))
+    return tuple(np.ascontiguousarray(part) for part in parts)
 
 
 def _add_band_synthesis(
     model: _ext.Model, layer: BandSynthesis, own: dict[str, np.ndarray]
 ) -> None:
     bounds = band_bounds(layer.n_bins, layer.n_bands)
-    parts = _bands(bounds, own["weight"])  # (width, D, I) each
-    weight = [panels(part.reshape(-1, layer.input_size)) for part in parts]
-    bias = _f32(own["bias"].ravel())
-    packed = np.concatenate(weight)
-    model.add_band_synthesis(layer.input_size, _i32(bounds), layer.output_size, packed, bias)
+    parts = [part.reshape(-1, layer.input_size) for part in _bands(bounds, own["weight"])]
+    sizes, bias = (layer.input_size, _i32(bounds), layer.output_size), _f32(own["bias"].ravel())
+    if layer.dtype == "f32":
+        model.add_band_synthesis(*sizes, np.concatenate([panels(part) for part in parts]), bias)
+        return
+    scales = [part.ravel() for part in _bands(bounds, own["weight_scale"])]
+    rows = [_row_numbers(w, s, own[INPUT_SCALE]) for w, s in zip(parts, scales, strict=True)]
+    scale, offset = (
+        np.concatenate([_padded(numbers) for numbers in part]) for part in zip(*rows, strict=True)
+    )
+    weight = np.concatenate([int_panels(part) for part in parts])
+    inverse, fine = 1.0 / float(own[INPUT_SCALE][0]), layer.dtype == "s16"
+    model.add_int_band_synthesis(*sizes, weight, scale, offset, inverse, fine, bias)
 
 
 def _bands(bounds: tuple[int, ...], rows: np.ndarray) -> list[np.ndarray]:

@@ -133,20 +133,35 @@ def write_bundle(
     SpecError
         A tensor is missing, unknown, of the wrong shape, not finite or too large.
     """
+    content = _serialised(spec, tensors)
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def bundle_digest(spec: ModelSpec, tensors: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 of the file that `write_bundle` would write, in hexadecimal digits.
+
+    Raises
+    ------
+    SpecError
+        As `write_bundle`.
+    """
+    return hashlib.sha256(_serialised(spec, tensors)).hexdigest()
+
+
+def _serialised(spec: ModelSpec, tensors: dict[str, np.ndarray]) -> bytes:
     shapes = spec.tensor_shapes()
     arrays = {
         name: np.ascontiguousarray(t, dtype=None if has_integers(name, shapes) else np.float32)
         for name, t in tensors.items()
     }
     _check_tensors(arrays, spec)
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    metadata = {METADATA_KEY: json.dumps(spec.to_dict())}
-    try:
-        partial.write_bytes(save(arrays, metadata=metadata))
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    return save(arrays, metadata={METADATA_KEY: json.dumps(spec.to_dict())})
 
 
 def dequantized(bundle: Bundle) -> Bundle:

@@ -1,0 +1,381 @@
+/* Products of integers of 8 bits: one C source that every vector table compiles for itself.
+ *
+ * Whatever the instruction set, a lane of four bytes adds the products of four columns to an
+ * integer of 32 bits, so that all sums are exact and equal. What differs is how: `see` prepares
+ * columns, `dot` adds their products. Weights and inputs lie within +-127.
+ */
+#ifndef WH_INTEGERS_H
+#define WH_INTEGERS_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels.h"
+
+#define WH_INLINE static inline __attribute__((always_inline))
+
+#if defined(WH_VNNI) && WH_VECTOR_BYTES == 64 /* bytes without sign times bytes with sign */
+#include <immintrin.h>
+typedef __m512i wh_int_vec;
+typedef __m512i wh_seen; /* 128 higher, which `offset` makes good for */
+enum { SEES_OFFSET = 1, INT_GROUP = 8 };
+
+WH_INLINE wh_seen see_four(const int8_t *q)
+{
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    return _mm512_set1_epi32(four ^ (int32_t)0x80808080);
+}
+
+/* Of 32 columns every half twice: for a reset and a candidate row side by side. */
+WH_INLINE wh_seen see_chunks(const int8_t *q)
+{
+    const __m512i both = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)q));
+    const __m512i spread = _mm512_shuffle_i64x2(both, both, 0x50);
+    return _mm512_xor_si512(spread, _mm512_set1_epi8((char)0x80));
+}
+
+WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
+{
+    return _mm512_dpbusd_epi32(sum, x, w);
+}
+
+#elif WH_VECTOR_BYTES == 64
+#include <immintrin.h>
+typedef __m512i wh_int_vec;
+typedef struct {
+    __m512i size;
+    __mmask64 negative;
+} wh_seen;
+enum { SEES_OFFSET = 0, INT_GROUP = 8 };
+
+WH_INLINE wh_seen see(__m512i x)
+{
+    const wh_seen seen = {_mm512_abs_epi8(x), _mm512_movepi8_mask(x)};
+    return seen;
+}
+
+WH_INLINE wh_seen see_four(const int8_t *q)
+{
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    return see(_mm512_set1_epi32(four));
+}
+
+WH_INLINE wh_seen see_chunks(const int8_t *q)
+{
+    const __m512i both = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)q));
+    return see(_mm512_shuffle_i64x2(both, both, 0x50));
+}
+
+/* Two products fit into 16 bits, 127 127 2 < 2^15. */
+WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
+{
+    const __m512i with_sign = _mm512_mask_sub_epi8(w, x.negative, _mm512_setzero_si512(), w);
+    const __m512i pairs = _mm512_maddubs_epi16(x.size, with_sign);
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+
+#elif WH_VECTOR_BYTES == 32
+#include <immintrin.h>
+typedef __m256i wh_int_vec;
+#if defined(WH_VNNI)
+typedef __m256i wh_seen;
+enum { SEES_OFFSET = 1, INT_GROUP = 8 };
+
+WH_INLINE wh_seen see(__m256i x)
+{
+    return _mm256_xor_si256(x, _mm256_set1_epi8((char)0x80));
+}
+
+WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
+{
+    return _mm256_dpbusd_avx_epi32(sum, x, w);
+}
+#else
+typedef struct {
+    __m256i value, size;
+} wh_seen;
+enum { SEES_OFFSET = 0, INT_GROUP = 4 };
+
+WH_INLINE wh_seen see(__m256i x)
+{
+    const wh_seen seen = {x, _mm256_abs_epi8(x)};
+    return seen;
+}
+
+/* Two products fit into 16 bits, 127 127 2 < 2^15. */
+WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
+{
+    const __m256i pairs = _mm256_maddubs_epi16(x.size, _mm256_sign_epi8(w, x.value));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+#endif
+
+WH_INLINE wh_seen see_four(const int8_t *q)
+{
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    return see(_mm256_set1_epi32(four));
+}
+
+/* Of 16 columns all twice: for a reset and a candidate row side by side. */
+WH_INLINE wh_seen see_chunks(const int8_t *q)
+{
+    return see(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)q)));
+}
+
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+typedef __m128i wh_int_vec;
+typedef struct {
+    __m128i low, high; /* as integers of 16 bits */
+} wh_seen;
+enum { SEES_OFFSET = 0, INT_GROUP = 2 };
+
+WH_INLINE wh_seen see(__m128i x)
+{
+    const wh_seen seen = {_mm_srai_epi16(_mm_unpacklo_epi8(x, x), 8),
+                          _mm_srai_epi16(_mm_unpackhi_epi8(x, x), 8)};
+    return seen;
+}
+
+WH_INLINE wh_seen see_four(const int8_t *q)
+{
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    return see(_mm_set1_epi32(four));
+}
+
+WH_INLINE wh_seen see_chunks(const int8_t *q)
+{
+    return see(_mm_loadu_si128((const __m128i *)q));
+}
+
+WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
+{
+    const wh_seen wide = see(w);
+    const __m128 low = _mm_castsi128_ps(_mm_madd_epi16(wide.low, x.low));
+    const __m128 high = _mm_castsi128_ps(_mm_madd_epi16(wide.high, x.high));
+    const __m128i even = _mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
+    const __m128i odd = _mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1)));
+    return _mm_add_epi32(sum, _mm_add_epi32(even, odd));
+}
+
+#else
+#include <arm_neon.h>
+typedef int32x4_t wh_int_vec;
+typedef int8x16_t wh_seen;
+enum { SEES_OFFSET = 0, INT_GROUP = 4 };
+
+WH_INLINE wh_seen see_four(const int8_t *q)
+{
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+
+WH_INLINE wh_seen see_chunks(const int8_t *q)
+{
+    return vld1q_s8(q);
+}
+
+WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
+{
+    const int8x16_t bytes = vreinterpretq_s8_s32(w);
+#if defined(__ARM_FEATURE_DOTPROD)
+    return vdotq_s32(sum, bytes, x);
+#else /* two products fit into 16 bits, 127 127 2 < 2^15 */
+    const int16x8_t low = vmull_s8(vget_low_s8(bytes), vget_low_s8(x));
+    const int16x8_t high = vmull_high_s8(bytes, x);
+    return vpadalq_s16(sum, vpaddq_s16(low, high));
+#endif
+}
+#endif
+
+enum {
+    INT_VECTORS = 64 / WH_VECTOR_BYTES,          /* of a panel's rows at four columns */
+    INT_PANELS = 4,                              /* that one pass takes */
+    INT_UNROLL = WH_VECTOR_BYTES == 64 ? 2 : 1,  /* sums that hide the latency of `dot` */
+    INT_ROWS = WH_VECTOR_BYTES == 16 ? 2 : 1,    /* vectors that hold a chunk of a unit's rows */
+    INT_CHUNKS = WH_VECTOR_BYTES == 64 ? 2 : 1   /* chunks that a vector holds */
+};
+
+WH_INLINE wh_int_vec load_integers(const void *p)
+{
+    wh_int_vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+WH_INLINE wh_int_vec no_integers(void)
+{
+    wh_int_vec v;
+    memset(&v, 0, sizeof v);
+    return v;
+}
+
+/* y = scale sum + add, where the sums of kernels that see values 128 higher are made good for. */
+WH_INLINE void finish_panel(float *y, const int32_t sums[WH_PANEL_ROWS], const wh_int_rows *w,
+                            int32_t first, float factor, const float *add, int32_t rows)
+{
+    float got[WH_PANEL_ROWS];
+    const float *restrict scale = w->scale + first;
+    const int32_t *restrict offset = w->offset + first;
+    for (int r = 0; r < WH_PANEL_ROWS; ++r) {
+        const int32_t sum = SEES_OFFSET ? sums[r] - offset[r] : sums[r];
+        got[r] = (float)sum * (scale[r] * factor);
+    }
+    const int32_t left = rows - first;
+    if (left >= WH_PANEL_ROWS)
+        for (int r = 0; r < WH_PANEL_ROWS; ++r) y[first + r] = got[r] + add[first + r];
+    else
+        for (int r = 0; r < left; ++r) y[first + r] = got[r] + add[first + r];
+}
+
+/* `panels` panels, a constant where used, at one position. */
+WH_INLINE void int_pass(int32_t sums[][WH_PANEL_ROWS], const int8_t *w, size_t size,
+                        const int8_t *q, int32_t groups, int panels)
+{
+    wh_int_vec s[INT_UNROLL][INT_PANELS][INT_VECTORS];
+    for (int u = 0; u < INT_UNROLL; ++u)
+        for (int k = 0; k < panels; ++k)
+            for (int v = 0; v < INT_VECTORS; ++v) s[u][k][v] = no_integers();
+    int32_t g = 0;
+    for (; g + INT_UNROLL <= groups; g += INT_UNROLL)
+        for (int u = 0; u < INT_UNROLL; ++u) {
+            const wh_seen x = see_four(q + 4 * (g + u));
+            const int8_t *at = w + 64 * (size_t)(g + u);
+            for (int k = 0; k < panels; ++k)
+                for (int v = 0; v < INT_VECTORS; ++v)
+                    s[u][k][v] = dot(s[u][k][v],
+                                     load_integers(at + (size_t)k * size + v * WH_VECTOR_BYTES), x);
+        }
+    for (; g < groups; ++g) {
+        const wh_seen x = see_four(q + 4 * g);
+        const int8_t *at = w + 64 * (size_t)g;
+        for (int k = 0; k < panels; ++k)
+            for (int v = 0; v < INT_VECTORS; ++v)
+                s[0][k][v] = dot(s[0][k][v],
+                                 load_integers(at + (size_t)k * size + v * WH_VECTOR_BYTES), x);
+    }
+    for (int k = 0; k < panels; ++k) {
+        memcpy(sums[k], s[0][k], sizeof sums[k]);
+        for (int u = 1; u < INT_UNROLL; ++u) {
+            int32_t more[WH_PANEL_ROWS];
+            memcpy(more, s[u][k], sizeof more);
+            for (int r = 0; r < WH_PANEL_ROWS; ++r) sums[k][r] += more[r];
+        }
+    }
+}
+
+static void s8_panels_vector(float *y, int32_t y_step, const wh_int_rows *w, float factor,
+                             const float *add, int32_t add_step, const int8_t *q, int32_t q_step,
+                             int32_t rows, int32_t count)
+{
+    const int32_t groups = (w->cols + 3) / 4;
+    const size_t size = 64 * (size_t)groups;
+    for (int32_t row = 0; row < rows; row += INT_PANELS * WH_PANEL_ROWS) {
+        const int8_t *first = w->weights + (size_t)(row / WH_PANEL_ROWS) * size;
+        const int32_t left = (rows - row + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS;
+        const int32_t panels = left < INT_PANELS ? left : INT_PANELS;
+        for (int32_t p = 0; p < count; ++p) {
+            int32_t sums[INT_PANELS][WH_PANEL_ROWS];
+            const int8_t *seen = q + p * q_step;
+            if (panels == 4) int_pass(sums, first, size, seen, groups, 4);
+            else if (panels == 3) int_pass(sums, first, size, seen, groups, 3);
+            else if (panels == 2) int_pass(sums, first, size, seen, groups, 2);
+            else int_pass(sums, first, size, seen, groups, 1);
+            for (int32_t k = 0; k < panels; ++k)
+                finish_panel(y + p * y_step, sums[k], w, row + k * WH_PANEL_ROWS, factor,
+                             add + p * add_step, rows);
+        }
+    }
+}
+
+/* The sums of a unit's two rows over one part of [x | h]: lanes of the reset row, then of the
+ * candidate row, once for each chunk in the vectors. */
+typedef struct {
+    wh_int_vec of[INT_ROWS];
+} wh_unit_lanes;
+
+/* Adds one part of INT_GROUP units; asks for the same part of the units that come next. */
+WH_INLINE void int_unit_part(wh_unit_lanes s[INT_GROUP], const int8_t *const block[INT_GROUP],
+                             const int8_t *const next[INT_GROUP], const int8_t *q, int32_t cols)
+{
+    for (int u = 0; u < INT_GROUP; ++u)
+        for (int v = 0; v < INT_ROWS; ++v) s[u].of[v] = no_integers();
+    int32_t i = 0;
+    for (; i + INT_CHUNKS * WH_LANES <= cols; i += INT_CHUNKS * WH_LANES) {
+        const wh_seen x = see_chunks(q + i);
+        for (int u = 0; u < INT_GROUP; ++u) {
+            if (i % 32 == 0) __builtin_prefetch(next[u] + 2 * i);
+            for (int v = 0; v < INT_ROWS; ++v)
+                s[u].of[v] =
+                    dot(s[u].of[v], load_integers(block[u] + 2 * i + v * WH_VECTOR_BYTES), x);
+        }
+    }
+#if WH_VECTOR_BYTES == 64
+    if (i < cols) { /* one chunk more: half a vector, the rest zeros */
+        int8_t some[2 * WH_LANES] = {0}, half[WH_VECTOR_BYTES] = {0};
+        memcpy(some, q + i, WH_LANES);
+        const wh_seen x = see_chunks(some);
+        for (int u = 0; u < INT_GROUP; ++u) {
+            memcpy(half, block[u] + 2 * i, 2 * WH_LANES);
+            s[u].of[0] = dot(s[u].of[0], load_integers(half), x);
+        }
+    }
+#endif
+}
+
+/* Adds up lanes: [0] the reset row, [1] the candidate row. */
+WH_INLINE void fold_unit(int32_t got[2], const wh_unit_lanes *s)
+{
+    int32_t lanes[INT_CHUNKS][2][4];
+    memcpy(lanes, s->of, sizeof lanes);
+    for (int row = 0; row < 2; ++row) {
+        got[row] = 0;
+        for (int c = 0; c < INT_CHUNKS; ++c)
+            for (int k = 0; k < 4; ++k) got[row] += lanes[c][row][k];
+    }
+}
+
+static void s8_units_vector(wh_unit_sums y, const wh_int_units *w, const int8_t *x,
+                            const int8_t *h, const int32_t *units, int32_t count)
+{
+    const size_t size = 2 * (size_t)(w->x_cols + w->h_cols);
+    const size_t of_h = 2 * (size_t)w->x_cols;
+    const int32_t n = w->n;
+    for (int32_t k = 0; k < count; k += INT_GROUP) {
+        const int8_t *block[INT_GROUP], *in_h[INT_GROUP], *next[INT_GROUP], *next_h[INT_GROUP];
+        wh_unit_lanes from_x[INT_GROUP], from_h[INT_GROUP];
+        for (int u = 0; u < INT_GROUP; ++u) {
+            const int32_t here = k + u < count ? k + u : count - 1;
+            const int32_t after = here + INT_GROUP < count ? here + INT_GROUP : count - 1;
+            block[u] = w->blocks + (size_t)units[here] * size;
+            next[u] = w->blocks + (size_t)units[after] * size;
+            in_h[u] = block[u] + of_h;
+            next_h[u] = next[u] + of_h;
+        }
+        int_unit_part(from_x, block, next, x, w->x_cols);
+        int_unit_part(from_h, in_h, next_h, h, w->h_cols);
+        for (int u = 0; u < INT_GROUP; ++u) {
+            const int32_t unit = units[k + u < count ? k + u : count - 1];
+            const float *scale = w->scale + 4 * unit, *bias = w->bias + unit;
+            const int32_t *offset = w->offset + 4 * unit;
+            int32_t sx[2], sh[2];
+            fold_unit(sx, &from_x[u]);
+            fold_unit(sh, &from_h[u]);
+            if (SEES_OFFSET)
+                for (int row = 0; row < 2; ++row) {
+                    sx[row] -= offset[row];
+                    sh[row] -= offset[2 + row];
+                }
+            y.r[k + u] = (float)sh[0] * scale[2] + ((float)sx[0] * scale[0] + bias[n]);
+            y.cx[k + u] = (float)sx[1] * scale[1] + bias[2 * n];
+            y.ch[k + u] = (float)sh[1] * scale[3] + bias[3 * n];
+        }
+    }
+}
+
+#endif
