@@ -134,7 +134,8 @@ typedef struct {
                                 * output_size x width, band by band; synthesis: panels, width
                                 * output_size x I, band by band, rows [bin][channel] */
     const float *bias;         /* linear, conv: (output_size,); norm: (I,) or NULL; synthesis:
-                                * (width output_size,) band by band; GRU: (4, H), rows z, r, cx, ch */
+                                * (width output_size,) band by band; GRU: (4, H), rows z, r, cx, ch; of integers
+                                * only (H,), row z, is read */
 
     wh_gate gate;              /* GRU */
     wh_scan scan;              /* GRU */
@@ -148,9 +149,11 @@ typedef struct {
     const int8_t *rc_s8;       /* GRU: integer unit blocks, H units over [I | H] */
     const float *scale;        /* of integers, for every row its scale times that of its inputs.
                                 * Linear: (output_size,) padded to panels; synthesis: the same band
-                                * by band; GRU: z of x and z of h, each (H,) padded to panels, and
-                                * then (H, 4): r of x, c of x, r of h, c of h */
-    const int32_t *offset;     /* 128 times the sum of a row's integers, laid out like `scale` */
+                                * by band; GRU: z of x and z of h, each (H,) padded to panels */
+    const float *unit_numbers; /* GRU of integers: (H, 8): such scales of r of x, r of h, c of x, c of
+                                * h; biases r, 0, cx, ch */
+    const int32_t *offset;     /* 128 times the sum of a row's integers, laid out like `scale`; of a
+                                * GRU then (H, 4), as the scales of `unit_numbers` */
     float inverse;             /* of integers: one over the scale of the layer's inputs, above 0 */
     int32_t fine_inputs;       /* linear, synthesis of integers: not 0 = inputs of 16 bits, limited
                                 * to 127 128 times their scale */

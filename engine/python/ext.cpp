@@ -290,11 +290,12 @@ static void bind_model(nb::module_ &m)
              "Append a fully connected layer of integers; `weight` in integer panels.")
         .def("add_int_gru", &Model::add_int_gru, nb::arg("input_size"), nb::arg("hidden_size"),
              nb::arg("z").noconvert(), nb::arg("rc").noconvert(), nb::arg("scale").noconvert(),
-             nb::arg("offset").noconvert(), nb::arg("inverse"), nb::arg("bias").noconvert(),
+             nb::arg("unit_numbers").noconvert(), nb::arg("offset").noconvert(),
+             nb::arg("inverse"), nb::arg("bias").noconvert(),
              nb::arg("gate"), nb::arg("threshold").noconvert() = nb::none(),
              nb::arg("scan") = "time",
              "Append a GRU of integers; `z` in integer panels, x apart from h, `rc` in integer unit "
-             "blocks, `scale` and `offset` as in wheesht.h.")
+             "blocks, `scale`, `unit_numbers` and `offset` as in wheesht.h.")
         .def("add_int_band_synthesis", &Model::add_int_band_synthesis, nb::arg("input_size"),
              nb::arg("bounds").noconvert(), nb::arg("output_size"), nb::arg("weight").noconvert(),
              nb::arg("scale").noconvert(), nb::arg("offset").noconvert(), nb::arg("inverse"),

@@ -131,7 +131,7 @@ public:
 
     // The same of integers.
     void add_int_gru(long long input_size, long long hidden_size, Integers z, Integers rc,
-                     Floats scale, Ints offset, float inverse, FloatRows bias,
+                     Floats scale, Floats unit_numbers, Ints offset, float inverse, FloatRows bias,
                      const std::string &gate, std::optional<Floats> threshold,
                      const std::string &scan)
     {
@@ -145,7 +145,13 @@ public:
                              int_panel_size(hidden_size, hidden_size);
         need_size(z.size(), directions * gates, "z");
         need_size(rc.size(), directions * 2 * n * columns, "rc");
-        set_scales(layer, scale, offset, directions * (2 * padded_rows(hidden_size) + 4 * n), inverse);
+        need_size(unit_numbers.size(), directions * 8 * n, "unit_numbers");
+        need_size(offset.size(), directions * (2 * padded_rows(hidden_size) + 4 * n), "offset");
+        need_size(scale.size(), directions * 2 * padded_rows(hidden_size), "scale");
+        layer.scale = keep(scale);
+        layer.unit_numbers = keep(unit_numbers);
+        layer.offset = keep(offset);
+        layer.inverse = inverse;
         layer.z_s8 = keep(z);
         layer.rc_s8 = keep(rc);
         set_bias(layer, bias, directions, n);

@@ -34,14 +34,14 @@ static void find_integers(cell *c, size_t direction)
     const int32_t n = la->output_size, x_cols = wh_padded(la->input_size), h_cols = wh_padded(n);
     const size_t columns = (size_t)x_cols + (size_t)h_cols, padded = (size_t)wh_panel_rows(n);
     const size_t of_x = wh_int_panel_bytes(n, la->input_size), of_h = wh_int_panel_bytes(n, n);
-    const size_t first = direction * (2 * padded + 4 * (size_t)n);
     const int8_t *z = la->z_s8 + direction * (of_x + of_h);
-    const float *scale = la->scale + first;
-    const int32_t *offset = la->offset + first;
+    const float *scale = la->scale + direction * 2 * padded;
+    const int32_t *offset = la->offset + direction * (2 * padded + 4 * (size_t)n);
     c->z_x = (wh_int_rows){z, scale, offset, la->input_size};
     c->z_h = (wh_int_rows){z + of_x, scale + padded, offset + padded, n};
-    c->int_rc = (wh_int_units){la->rc_s8 + direction * 2 * (size_t)n * columns, scale + 2 * padded,
-                               offset + 2 * padded, c->bias, n, x_cols, h_cols};
+    c->int_rc = (wh_int_units){la->rc_s8 + direction * 2 * (size_t)n * columns,
+                               la->unit_numbers + direction * 8 * (size_t)n, offset + 2 * padded,
+                               x_cols, h_cols};
 }
 
 static cell cell_of(const wh_layer *la, int32_t direction)

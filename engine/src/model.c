@@ -74,6 +74,7 @@ static wh_status check_gru(const wh_layer *la)
 {
     const int integers = la->z_s8 && la->rc_s8;
     if (!la->bias || !la->z_s8 != !la->rc_s8) return WH_ERR_NULL;
+    if (integers && !la->unit_numbers) return WH_ERR_NULL;
     if (!integers && (!la->z_f32 || !la->rc_f32)) return WH_ERR_NULL;
     if (integers && check_integers(la) != WH_OK) return check_integers(la);
     if (!in_range((int32_t)la->gate, WH_GATE_NONE, WH_GATE_THRESHOLD) ||

@@ -131,7 +131,7 @@ typedef __m128i wh_int_vec;
 typedef struct {
     __m128i low, high; /* as integers of 16 bits */
 } wh_seen;
-enum { SEES_OFFSET = 0, INT_GROUP = 2 };
+enum { SEES_OFFSET = 0, INT_GROUP = 4 };
 
 WH_INLINE wh_seen see(__m128i x)
 {
@@ -208,6 +208,12 @@ WH_INLINE wh_int_vec load_integers(const void *p)
     return v;
 }
 
+WH_INLINE wh_int_vec add_integers(wh_int_vec a, wh_int_vec b)
+{
+    typedef int32_t lanes __attribute__((vector_size(WH_VECTOR_BYTES)));
+    return (wh_int_vec)((lanes)a + (lanes)b);
+}
+
 WH_INLINE wh_int_vec no_integers(void)
 {
     wh_int_vec v;
@@ -233,6 +239,11 @@ WH_INLINE void finish_panel(float *y, const int32_t sums[WH_PANEL_ROWS], const w
         for (int r = 0; r < left; ++r) y[first + r] = got[r] + add[first + r];
 }
 
+WH_INLINE void store_integers(void *p, wh_int_vec v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
 /* `panels` panels, a constant where used, at one position. */
 WH_INLINE void int_pass(int32_t sums[][WH_PANEL_ROWS], const int8_t *w, size_t size,
                         const int8_t *q, int32_t groups, int panels)
@@ -241,32 +252,23 @@ WH_INLINE void int_pass(int32_t sums[][WH_PANEL_ROWS], const int8_t *w, size_t s
     for (int u = 0; u < INT_UNROLL; ++u)
         for (int k = 0; k < panels; ++k)
             for (int v = 0; v < INT_VECTORS; ++v) s[u][k][v] = no_integers();
-    int32_t g = 0;
-    for (; g + INT_UNROLL <= groups; g += INT_UNROLL)
+    for (int32_t g = 0; g < groups; g += INT_UNROLL)
         for (int u = 0; u < INT_UNROLL; ++u) {
+            if (INT_UNROLL > 1 && g + u >= groups) break;
             const wh_seen x = see_four(q + 4 * (g + u));
             const int8_t *at = w + 64 * (size_t)(g + u);
             for (int k = 0; k < panels; ++k)
-                for (int v = 0; v < INT_VECTORS; ++v)
-                    s[u][k][v] = dot(s[u][k][v],
-                                     load_integers(at + (size_t)k * size + v * WH_VECTOR_BYTES), x);
+                for (int v = 0; v < INT_VECTORS; ++v) {
+                    const int8_t *from = at + (size_t)k * size + v * WH_VECTOR_BYTES;
+                    s[u][k][v] = dot(s[u][k][v], load_integers(from), x);
+                }
         }
-    for (; g < groups; ++g) {
-        const wh_seen x = see_four(q + 4 * g);
-        const int8_t *at = w + 64 * (size_t)g;
-        for (int k = 0; k < panels; ++k)
-            for (int v = 0; v < INT_VECTORS; ++v)
-                s[0][k][v] = dot(s[0][k][v],
-                                 load_integers(at + (size_t)k * size + v * WH_VECTOR_BYTES), x);
-    }
-    for (int k = 0; k < panels; ++k) {
-        memcpy(sums[k], s[0][k], sizeof sums[k]);
-        for (int u = 1; u < INT_UNROLL; ++u) {
-            int32_t more[WH_PANEL_ROWS];
-            memcpy(more, s[u][k], sizeof more);
-            for (int r = 0; r < WH_PANEL_ROWS; ++r) sums[k][r] += more[r];
+    for (int k = 0; k < panels; ++k)
+        for (int v = 0; v < INT_VECTORS; ++v) {
+            wh_int_vec sum = s[0][k][v];
+            for (int u = 1; u < INT_UNROLL; ++u) sum = add_integers(sum, s[u][k][v]);
+            store_integers(&sums[k][v * WH_VECTOR_BYTES / 4], sum);
         }
-    }
 }
 
 static void s8_panels_vector(float *y, int32_t y_step, const wh_int_rows *w, float factor,
@@ -299,22 +301,30 @@ typedef struct {
     wh_int_vec of[INT_ROWS];
 } wh_unit_lanes;
 
+/* Adds the products of the chunks from column i on, of INT_GROUP units. */
+WH_INLINE void int_unit_chunks(wh_unit_lanes s[INT_GROUP], const int8_t *const block[INT_GROUP],
+                               const int8_t *q, int32_t i)
+{
+    const wh_seen x = see_chunks(q + i);
+    for (int u = 0; u < INT_GROUP; ++u)
+        for (int v = 0; v < INT_ROWS; ++v)
+            s[u].of[v] = dot(s[u].of[v], load_integers(block[u] + 2 * i + v * WH_VECTOR_BYTES), x);
+}
+
 /* Adds one part of INT_GROUP units; asks for the same part of the units that come next. */
-WH_INLINE void int_unit_part(wh_unit_lanes s[INT_GROUP], const int8_t *const block[INT_GROUP],
+WH_INLINE void int_unit_part(wh_unit_lanes got[INT_GROUP], const int8_t *const block[INT_GROUP],
                              const int8_t *const next[INT_GROUP], const int8_t *q, int32_t cols)
 {
+    wh_unit_lanes s[INT_GROUP];
     for (int u = 0; u < INT_GROUP; ++u)
         for (int v = 0; v < INT_ROWS; ++v) s[u].of[v] = no_integers();
     int32_t i = 0;
-    for (; i + INT_CHUNKS * WH_LANES <= cols; i += INT_CHUNKS * WH_LANES) {
-        const wh_seen x = see_chunks(q + i);
-        for (int u = 0; u < INT_GROUP; ++u) {
-            if (i % 32 == 0) __builtin_prefetch(next[u] + 2 * i);
-            for (int v = 0; v < INT_ROWS; ++v)
-                s[u].of[v] =
-                    dot(s[u].of[v], load_integers(block[u] + 2 * i + v * WH_VECTOR_BYTES), x);
-        }
+    for (; i + 2 * WH_LANES <= cols; i += 2 * WH_LANES) { /* a cache line of each unit */
+        for (int u = 0; u < INT_GROUP; ++u) __builtin_prefetch(next[u] + 2 * i);
+        for (int k = 0; k < 2 * WH_LANES; k += INT_CHUNKS * WH_LANES)
+            int_unit_chunks(s, block, q, i + k);
     }
+    if (i < cols && INT_CHUNKS == 1) int_unit_chunks(s, block, q, i);
 #if WH_VECTOR_BYTES == 64
     if (i < cols) { /* one chunk more: half a vector, the rest zeros */
         int8_t some[2 * WH_LANES] = {0}, half[WH_VECTOR_BYTES] = {0};
@@ -326,54 +336,108 @@ WH_INLINE void int_unit_part(wh_unit_lanes s[INT_GROUP], const int8_t *const blo
         }
     }
 #endif
+    for (int u = 0; u < INT_GROUP; ++u)
+        for (int v = 0; v < INT_ROWS; ++v) got[u].of[v] = s[u].of[v];
 }
 
-/* Adds up lanes: [0] the reset row, [1] the candidate row. */
-WH_INLINE void fold_unit(int32_t got[2], const wh_unit_lanes *s)
+/* The pre-activations of four units from their sums, k being the first one's place. */
+typedef struct {
+    wh_unit_lanes x[4], h[4];
+} four_units;
+
+#if WH_VECTOR_BYTES >= 32
+/* Lanes of the reset row, then of the candidate row. */
+WH_INLINE __m256i in_32_bytes(wh_int_vec v)
 {
-    int32_t lanes[INT_CHUNKS][2][4];
-    memcpy(lanes, s->of, sizeof lanes);
-    for (int row = 0; row < 2; ++row) {
-        got[row] = 0;
-        for (int c = 0; c < INT_CHUNKS; ++c)
-            for (int k = 0; k < 4; ++k) got[row] += lanes[c][row][k];
+#if WH_VECTOR_BYTES == 64
+    return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+#else
+    return v;
+#endif
+}
+
+/* Of two units, in this order: r of x, r of h, r of x, r of h; the same of c. */
+WH_INLINE __m256 two_units(const four_units *s, const wh_int_units *w, int first, int32_t one,
+                           int32_t other)
+{
+    const __m256i a = _mm256_hadd_epi32(in_32_bytes(s->x[first].of[0]), in_32_bytes(s->h[first].of[0]));
+    const __m256i b =
+        _mm256_hadd_epi32(in_32_bytes(s->x[first + 1].of[0]), in_32_bytes(s->h[first + 1].of[0]));
+    __m256i sums = _mm256_hadd_epi32(a, b);
+    if (SEES_OFFSET) {
+        const __m128i p = _mm_loadu_si128((const __m128i *)(w->offset + 4 * one));
+        const __m128i q = _mm_loadu_si128((const __m128i *)(w->offset + 4 * other));
+        const __m128i r = _mm_unpacklo_epi64(p, q), c = _mm_unpackhi_epi64(p, q);
+        sums = _mm256_sub_epi32(sums, _mm256_set_m128i(c, r));
+    }
+    const __m256d p = _mm256_castps_pd(_mm256_loadu_ps(w->numbers + 8 * one));
+    const __m256d q = _mm256_castps_pd(_mm256_loadu_ps(w->numbers + 8 * other));
+    const __m256 of_r = _mm256_castpd_ps(_mm256_unpacklo_pd(p, q));
+    const __m256 of_c = _mm256_castpd_ps(_mm256_unpackhi_pd(p, q));
+    const __m256 scale = _mm256_permute2f128_ps(of_r, of_c, 0x20);
+    const __m256 bias = _mm256_permute2f128_ps(of_r, of_c, 0x31);
+    return _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale), bias);
+}
+
+WH_INLINE void finish_units(wh_unit_sums y, int32_t k, const four_units *s, const wh_int_units *w,
+                            const int32_t units[4])
+{
+    const __m256 a = two_units(s, w, 0, units[0], units[1]);
+    const __m256 b = two_units(s, w, 2, units[2], units[3]);
+    const __m128 c = _mm256_extractf128_ps(a, 1), d = _mm256_extractf128_ps(b, 1);
+    _mm_storeu_ps(y.r + k, _mm_hadd_ps(_mm256_castps256_ps128(a), _mm256_castps256_ps128(b)));
+    _mm_storeu_ps(y.cx + k, _mm_shuffle_ps(c, d, _MM_SHUFFLE(2, 0, 2, 0)));
+    _mm_storeu_ps(y.ch + k, _mm_shuffle_ps(c, d, _MM_SHUFFLE(3, 1, 3, 1)));
+}
+#else
+WH_INLINE int32_t add_lanes(wh_int_vec v)
+{
+    int32_t lane[4];
+    memcpy(lane, &v, sizeof lane);
+    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
+}
+
+WH_INLINE void finish_units(wh_unit_sums y, int32_t k, const four_units *s, const wh_int_units *w,
+                            const int32_t units[4])
+{
+    for (int u = 0; u < 4; ++u) {
+        const float *number = w->numbers + 8 * units[u];
+        const wh_unit_lanes *x = &s->x[u], *h = &s->h[u];
+        const float r_x = (float)add_lanes(x->of[0]) * number[0] + number[4];
+        y.r[k + u] = (float)add_lanes(h->of[0]) * number[1] + r_x;
+        y.cx[k + u] = (float)add_lanes(x->of[1]) * number[2] + number[6];
+        y.ch[k + u] = (float)add_lanes(h->of[1]) * number[3] + number[7];
     }
 }
+#endif
 
 static void s8_units_vector(wh_unit_sums y, const wh_int_units *w, const int8_t *x,
                             const int8_t *h, const int32_t *units, int32_t count)
 {
     const size_t size = 2 * (size_t)(w->x_cols + w->h_cols);
     const size_t of_h = 2 * (size_t)w->x_cols;
-    const int32_t n = w->n;
     for (int32_t k = 0; k < count; k += INT_GROUP) {
         const int8_t *block[INT_GROUP], *in_h[INT_GROUP], *next[INT_GROUP], *next_h[INT_GROUP];
-        wh_unit_lanes from_x[INT_GROUP], from_h[INT_GROUP];
+        int32_t unit[INT_GROUP];
+        four_units sums[INT_GROUP / 4];
         for (int u = 0; u < INT_GROUP; ++u) {
             const int32_t here = k + u < count ? k + u : count - 1;
             const int32_t after = here + INT_GROUP < count ? here + INT_GROUP : count - 1;
-            block[u] = w->blocks + (size_t)units[here] * size;
+            unit[u] = units[here];
+            block[u] = w->blocks + (size_t)unit[u] * size;
             next[u] = w->blocks + (size_t)units[after] * size;
             in_h[u] = block[u] + of_h;
             next_h[u] = next[u] + of_h;
         }
+        wh_unit_lanes from_x[INT_GROUP], from_h[INT_GROUP];
         int_unit_part(from_x, block, next, x, w->x_cols);
         int_unit_part(from_h, in_h, next_h, h, w->h_cols);
-        for (int u = 0; u < INT_GROUP; ++u) {
-            const int32_t unit = units[k + u < count ? k + u : count - 1];
-            const float *scale = w->scale + 4 * unit, *bias = w->bias + unit;
-            const int32_t *offset = w->offset + 4 * unit;
-            int32_t sx[2], sh[2];
-            fold_unit(sx, &from_x[u]);
-            fold_unit(sh, &from_h[u]);
-            if (SEES_OFFSET)
-                for (int row = 0; row < 2; ++row) {
-                    sx[row] -= offset[row];
-                    sh[row] -= offset[2 + row];
-                }
-            y.r[k + u] = (float)sh[0] * scale[2] + ((float)sx[0] * scale[0] + bias[n]);
-            y.cx[k + u] = (float)sx[1] * scale[1] + bias[2 * n];
-            y.ch[k + u] = (float)sh[1] * scale[3] + bias[3 * n];
+        for (int f = 0; f < INT_GROUP / 4; ++f) {
+            for (int u = 0; u < 4; ++u) {
+                sums[f].x[u] = from_x[4 * f + u];
+                sums[f].h[u] = from_h[4 * f + u];
+            }
+            finish_units(y, k + 4 * f, &sums[f], w, unit + 4 * f);
         }
     }
 }

@@ -54,14 +54,12 @@ typedef struct {
     int32_t cols;
 } wh_int_rows;
 
-/* The reset and candidate rows of a GRU with n units, of integers; scale and offset (n, 4): r of x,
- * c of x, r of h, c of h. */
+/* The reset and candidate rows of a GRU, of integers. */
 typedef struct {
-    const int8_t *blocks; /* integer unit blocks */
-    const float *scale;
-    const int32_t *offset;
-    const float *bias; /* (4, n), rows z, r, cx, ch */
-    int32_t n, x_cols, h_cols;
+    const int8_t *blocks;  /* integer unit blocks */
+    const float *numbers;  /* (n, 8): scales of r of x, r of h, c of x, c of h; biases r, 0, cx, ch */
+    const int32_t *offset; /* (n, 4): 128 times the sums of the same rows */
+    int32_t x_cols, h_cols;
 } wh_int_units;
 
 typedef struct {

@@ -105,15 +105,15 @@ static int32_t int_row(const int8_t *w, const int8_t *q, int32_t cols)
 static void s8_units_scalar(wh_unit_sums y, const wh_int_units *w, const int8_t *x,
                             const int8_t *h, const int32_t *units, int32_t count)
 {
-    const int32_t x_cols = w->x_cols, h_cols = w->h_cols, n = w->n;
+    const int32_t x_cols = w->x_cols, h_cols = w->h_cols;
     for (int32_t k = 0; k < count; ++k) {
         const int8_t *block = w->blocks + (size_t)units[k] * 2 * (size_t)(x_cols + h_cols);
         const int8_t *of_h = block + 2 * (size_t)x_cols;
-        const float *scale = w->scale + 4 * units[k], *bias = w->bias + units[k];
-        const float of_x = (float)int_row(block, x, x_cols) * scale[0] + bias[n];
-        y.r[k] = (float)int_row(of_h, h, h_cols) * scale[2] + of_x;
-        y.cx[k] = (float)int_row(block + WH_LANES, x, x_cols) * scale[1] + bias[2 * n];
-        y.ch[k] = (float)int_row(of_h + WH_LANES, h, h_cols) * scale[3] + bias[3 * n];
+        const float *number = w->numbers + 8 * units[k];
+        const float of_x = (float)int_row(block, x, x_cols) * number[0] + number[4];
+        y.r[k] = (float)int_row(of_h, h, h_cols) * number[1] + of_x;
+        y.cx[k] = (float)int_row(block + WH_LANES, x, x_cols) * number[2] + number[6];
+        y.ch[k] = (float)int_row(of_h + WH_LANES, h, h_cols) * number[3] + number[7];
     }
 }
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 _F32 = NDArray[np.float32]
 _I32 = NDArray[np.int32]
 _U8 = NDArray[np.uint8]
+_S8 = NDArray[np.int8]
 
 LANES: int
 PANEL_ROWS: int
@@ -49,6 +50,19 @@ class Model:
         activation: str,
         slope: float = 0.0,
     ) -> None: ...
+    def add_int_linear(
+        self,
+        input_size: int,
+        output_size: int,
+        weight: _S8,
+        scale: _F32,
+        offset: _I32,
+        inverse: float,
+        fine_inputs: bool,
+        bias: _F32,
+        activation: str,
+        slope: float = 0.0,
+    ) -> None: ...
     def add_conv(
         self,
         input_size: int,
@@ -68,6 +82,21 @@ class Model:
         threshold: _F32 | None = None,
         scan: str = "time",
     ) -> None: ...
+    def add_int_gru(
+        self,
+        input_size: int,
+        hidden_size: int,
+        z: _S8,
+        rc: _S8,
+        scale: _F32,
+        unit_numbers: _F32,
+        offset: _I32,
+        inverse: float,
+        bias: _F32,
+        gate: str,
+        threshold: _F32 | None = None,
+        scan: str = "time",
+    ) -> None: ...
     def add_layer_norm(
         self, size: int, weight: _F32 | None = None, bias: _F32 | None = None
     ) -> None: ...
@@ -77,11 +106,24 @@ class Model:
     def add_band_synthesis(
         self, input_size: int, bounds: _I32, output_size: int, weight: _F32, bias: _F32
     ) -> None: ...
+    def add_int_band_synthesis(
+        self,
+        input_size: int,
+        bounds: _I32,
+        output_size: int,
+        weight: _S8,
+        scale: _F32,
+        offset: _I32,
+        inverse: float,
+        fine_inputs: bool,
+        bias: _F32,
+    ) -> None: ...
 
 class Stream:
     def __init__(self, model: Model, isa: str = "") -> None: ...
     def process(self, x: _F32) -> tuple[_F32, _F32]: ...
     def process_given(self, x: _F32, masks: _U8) -> tuple[_F32, _F32]: ...
+    def trace(self, x: _F32) -> list[_F32]: ...
     def hop_percents(self) -> list[float]: ...
     def selected(self) -> _U8: ...
     def hidden(self) -> _F32: ...

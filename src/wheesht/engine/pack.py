@@ -201,7 +201,7 @@ def _add_gru(model: _ext.Model, layer: GRU, own: dict[str, np.ndarray]) -> None:
         model.add_gru(*sizes, *_gru_floats(layer, own), _f32(np.stack(bias)), *rest)
     else:
         inverse = 1.0 / float(own[INPUT_SCALE][0])
-        packed = _gru_integers(layer, own)
+        packed = _gru_integers(layer, own, bias)
         model.add_int_gru(*sizes, *packed, inverse, _f32(np.stack(bias)), *rest)
 
 
@@ -220,22 +220,27 @@ def _gru_floats(layer: GRU, own: dict[str, np.ndarray]) -> tuple[np.ndarray, np.
     return np.concatenate(z), np.concatenate(rc)
 
 
-def _gru_integers(layer: GRU, own: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Return the same of integers, and the scales and offsets of all rows."""
-    z, rc, scale, offset = [], [], [], []
-    for direction in layer.directions:
+def _gru_integers(
+    layer: GRU, own: dict[str, np.ndarray], bias: list[np.ndarray]
+) -> tuple[np.ndarray, ...]:
+    """Return the same of integers, and the scales, units' numbers and offsets of all rows."""
+    z, rc, scale, units, offset = [], [], [], [], []
+    for k, direction in enumerate(layer.directions):
         w_x, w_h = own[f"{direction}w_x"], own[f"{direction}w_h"]
         reset, _, candidate = np.split(pad_columns(w_x, w_h), 3)
         z += [int_panels(np.split(w, 3)[1]) for w in (w_x, w_h)]
         rc.append(unit_blocks(reset, candidate))
         of_x = _row_numbers(w_x, own[f"{direction}w_x{SCALE}"], own[INPUT_SCALE])
         of_h = _row_numbers(w_h, own[f"{direction}w_h{SCALE}"], STATE_SCALE)
-        for numbers, (x, h) in zip((scale, offset), zip(of_x, of_h, strict=True), strict=True):
-            (x_r, x_z, x_c), (h_r, h_z, h_c) = np.split(x, 3), np.split(h, 3)
-            of_units = np.stack([x_r, x_c, h_r, h_c], axis=1).ravel()
-            numbers += [_padded(x_z), _padded(h_z), of_units]
-    parts = (np.concatenate(part) for part in (z, rc, scale, offset))
-    return tuple(np.ascontiguousarray(part) for part in parts)
+        (x_r, x_z, x_c), (h_r, h_z, h_c) = np.split(of_x[0], 3), np.split(of_h[0], 3)
+        scale += [_padded(x_z), _padded(h_z)]
+        _, b_r, b_cx, b_ch = bias[4 * k : 4 * k + 4]
+        numbers = [x_r, h_r, x_c, h_c, b_r, np.zeros_like(b_r), b_cx, b_ch]
+        units.append(np.stack(numbers, axis=1).ravel())
+        (x_r, x_z, x_c), (h_r, h_z, h_c) = np.split(of_x[1], 3), np.split(of_h[1], 3)
+        offset += [_padded(x_z), _padded(h_z), np.stack([x_r, h_r, x_c, h_c], axis=1).ravel()]
+    floats = (_f32(np.concatenate(part)) for part in (scale, units))
+    return np.concatenate(z), np.concatenate(rc), *floats, np.concatenate(offset)
 
 
 def _add_band_synthesis(
