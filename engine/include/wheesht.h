@@ -54,6 +54,7 @@ extern "C" {
 #define WH_PANEL_ROWS 16   /* rows per panel */
 #define WH_MAX_WIDTH 4096  /* largest input_size and output_size of a layer */
 #define WH_MAX_POSITIONS 512
+#define WH_MAX_STREAMS 4096 /* of a pool */
 #define WH_MAX_LAYERS 64
 #define WH_MAX_FILTER_ORDER 8 /* frames that a filter reaches over */
 #define WH_MAX_FILTER_WIDTH 7 /* bins that a magnitude filter reaches over */
@@ -193,6 +194,7 @@ typedef struct {
 } wh_model;
 
 typedef struct wh_stream wh_stream;
+typedef struct wh_pool wh_pool;
 
 /** Monotonic time in ticks of the caller's choice. */
 typedef uint64_t (*wh_clock)(void);
@@ -228,7 +230,7 @@ wh_status wh_stream_init(void *mem, size_t bytes, const wh_model *model, const c
 
 /** Copy a stream, state, settings and counters, into other caller memory; the two are then
  *  independent. Same conditions as wh_stream_init().
- *  @return WH_OK, WH_ERR_NULL, WH_ERR_MEMORY */
+ *  @return WH_OK, WH_ERR_NULL, WH_ERR_MEMORY, WH_ERR_RANGE for a stream of a pool */
 wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_stream **out);
 
 /** Return to the state after wh_stream_init(): signal, hidden states and counters are zero;
@@ -252,6 +254,29 @@ wh_status wh_stream_process(wh_stream *s, const float *in, float *out);
  *  @param given  one byte per unit of every GRU in order, [position][direction][unit], non-zero =
  *                update */
 wh_status wh_stream_process_given(wh_stream *s, const float *in, const uint8_t *given, float *out);
+
+/** Bytes that wh_pool_init() needs, 0 if the model is not valid or n_streams outside
+ *  1..WH_MAX_STREAMS. What a hop needs beside its state is there once for all streams. */
+size_t wh_pool_bytes(const wh_model *model, int32_t n_streams);
+
+/** Build a pool: streams of one model that are stepped together, so that a weight is read once for
+ *  all of them. Conditions as wh_stream_init(); every stream begins as one of its own does.
+ *  @return any status */
+wh_status wh_pool_init(void *mem, size_t bytes, const wh_model *model, int32_t n_streams,
+                       const char *isa, wh_pool **out);
+
+/** One stream of a pool, for its settings, its reset and what it reports; NULL if there is none.
+ *  All functions take it but wh_stream_clone(). Of all streams of a pool only one may be in use at a
+ *  time, in one thread. */
+wh_stream *wh_pool_stream(wh_pool *pool, int32_t index);
+
+/** Enhance one hop of every stream; what a stream gives are the bits that it gives alone.
+ *
+ *  @param in, out  for every stream as for wh_stream_process(), or both NULL for a stream that rests
+ *  @return WH_OK, WH_ERR_NULL
+ *
+ *  Real-time safe. */
+wh_status wh_pool_process(wh_pool *pool, const float *const *in, float *const *out);
 
 /** Set the share of units that layers with WH_GATE_TOP_A update from the next hop on.
  *  @param percent  above 0, at most 100; A = floor(percent H / 100 + 0.5), at least 1

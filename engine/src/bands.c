@@ -32,15 +32,14 @@ static void overlap(const rows *y, int32_t first, int32_t width, const float *re
 static void give_band(wh_stream *s, const wh_layer *la, const rows *x, int32_t b, int32_t n,
                       int32_t row, const float *bias)
 {
-    const float *from = x->data + b * x->step;
     const size_t first = (size_t)row;
     if (la->weight_s8) {
         const size_t at = first * (size_t)((la->input_size + 3) / 4 * 4);
         const wh_int_rows w = {la->weight_s8 + at, la->scale + first, la->offset + first, la->input_size};
-        const rows one = {x->data + b * x->step, 1, la->input_size, 0};
-        wh_int_product(s, s->work.band, 0, &w, bias, &one, la->inverse, la->fine_inputs, n);
+        const rows one = {x->data + b * x->step, 1, la->input_size, 0}, to = {s->work.band, 1, n, 0};
+        wh_int_product(s, la, &w, bias, &one, &to, 0);
     } else {
-        const wh_inputs in = {from, NULL, la->input_size, 0, 0, 0};
+        const wh_inputs in = {x->data + b * x->step, NULL, la->input_size, 0, 0, 0};
         const float *weight = la->weight_f32 + first * (size_t)la->input_size;
         s->kernels->f32_panels(s->work.band, 0, weight, bias, 0, &in, n, 1);
     }

@@ -153,7 +153,8 @@ static void update_gates(wh_stream *s, const cell *c, const rows *x, const rows 
 {
     const int32_t n = c->layer->output_size;
     if (has_integers(c->layer)) {
-        wh_int_product(s, s->work.pre_z, h->step, &c->z_x, c->bias, x, c->layer->inverse, 0, n);
+        const rows gates = {s->work.pre_z, h->positions, n, h->step};
+        wh_int_product(s, c->layer, &c->z_x, c->bias, x, &gates, wh_padded(c->layer->input_size));
         for (int32_t k = 0; k < h->positions; ++k)
             s->kernels->s8_round(s->work.seen_h + k * wh_padded(n), h->data + k * h->step,
                                  STATE_INVERSE, n);
@@ -210,7 +211,8 @@ static walk begin_walk(wh_stream *s, int32_t i, int32_t direction)
               .int_h = s->work.seen_h + direction * step,
               .down = la->scan == WH_SCAN_DOWN || direction == 1};
     if (has_integers(la)) {
-        wh_int_product(s, w.pre_z, step, &w.c.z_x, w.c.bias, x, la->inverse, 0, n);
+        const rows gates = {w.pre_z, x->positions, n, step};
+        wh_int_product(s, la, &w.c.z_x, w.c.bias, x, &gates, wh_padded(la->input_size));
     } else {
         const wh_inputs in = {x->data, NULL, la->input_size, 0, x->step, 0};
         w.z_h = w.c.z + wh_panel_floats(n, la->input_size);
@@ -262,6 +264,82 @@ static void frame_run(wh_stream *s, int32_t i, const uint8_t *given)
             scatter(s, &steps[d]);
             memcpy(y->data + k * y->step + d * n, walks[d].h, (size_t)n * sizeof *y->data);
         }
+    }
+}
+
+/* Update gates of several streams; inputs and states as integers lie in the memory of each. */
+static void gates_together(wh_stream *s, int32_t step, int32_t count, const cell *c, const rows *x,
+                           const rows *h)
+{
+    const int32_t n = c->layer->output_size;
+    if (has_integers(c->layer)) {
+        const rows from = {x->data, count, x->channels, step}, gates = {s->work.pre_z, count, n, step};
+        wh_int_product(s, c->layer, &c->z_x, c->bias, &from, &gates, 4 * step);
+        for (int32_t k = 0; k < count; ++k)
+            s->kernels->s8_round(s->work.seen_h + 4 * step * k, h->data + step * k, STATE_INVERSE, n);
+        s->kernels->s8_panels(s->work.pre_z, step, &c->z_h, 1.0f, s->work.pre_z, step,
+                              s->work.seen_h, 4 * step, n, count);
+    } else {
+        const wh_inputs in = {x->data, h->data, c->layer->input_size, n, step, step};
+        s->kernels->f32_panels(s->work.pre_z, step, c->z, c->bias, 0, &in, n, count);
+    }
+}
+
+/* Marks the units that a stream recomputes. */
+static void mark_units(wh_stream *s, int32_t i, const cell *c)
+{
+    layer_state *state = &s->layers[i];
+    const int32_t n = c->layer->output_size;
+    const int32_t count = choose_units(s, c, s->work.pre_z, NULL, s->work.units);
+    memset(state->selected, 0, (size_t)n);
+    for (int32_t k = 0; k < count; ++k) state->selected[s->work.units[k]] = 1;
+    state->macs += ((uint64_t)n + 2 * (uint64_t)count) * (uint64_t)(c->layer->input_size + n);
+    state->updated += (uint64_t)count;
+}
+
+/* Recomputes the marked units from `first` to before `last`; new values take the place of their
+ * update gates, because every row must still see the old state. */
+static void update_some(wh_stream *s, int32_t i, const cell *c, int32_t first, int32_t last)
+{
+    const scratch *w = &s->work;
+    const uint8_t *selected = s->layers[i].selected;
+    const float *h = s->layers[i].output.data;
+    int32_t count = 0;
+    for (int32_t j = first; j < last; ++j) {
+        w->units[count] = j;
+        count += selected[j];
+    }
+    if (count == 0) return;
+    const wh_unit_sums sums = {w->r, w->cx, w->ch};
+    if (has_integers(c->layer))
+        s->kernels->s8_units(sums, &c->int_rc, w->seen, w->seen_h, w->units, count);
+    else
+        s->kernels->f32_units(sums, &c->rc, wh_input(s, i)->data, h, w->units, count);
+    for (int32_t k = 0; k < count; ++k) {
+        w->z[k] = w->pre_z[w->units[k]];
+        w->old[k] = h[w->units[k]];
+    }
+    blend(s, count);
+    for (int32_t k = 0; k < count; ++k) w->pre_z[w->units[k]] = w->z[k];
+}
+
+/* Units whose rows stay in a near cache while the streams that chose them pass. */
+enum { TOGETHER = 32 };
+
+void wh_gru_run_together(wh_stream *s, int32_t step, int32_t count, int32_t i)
+{
+    const cell c = cell_of(&s->model->layers[i], 0);
+    const int32_t n = c.layer->output_size;
+    gates_together(s, step, count, &c, wh_input(s, i), &s->layers[i].output);
+    for (int32_t k = 0; k < count; ++k) mark_units(wh_neighbour(s, step, k), i, &c);
+    for (int32_t first = 0; first < n; first += TOGETHER)
+        for (int32_t k = 0; k < count; ++k)
+            update_some(wh_neighbour(s, step, k), i, &c, first, wh_at_most(n, first + TOGETHER));
+    for (int32_t k = 0; k < count; ++k) {
+        wh_stream *own = wh_neighbour(s, step, k);
+        const uint8_t *selected = own->layers[i].selected;
+        float *h = own->layers[i].output.data;
+        for (int32_t j = 0; j < n; ++j) h[j] = selected[j] ? own->work.pre_z[j] : h[j];
     }
 }
 

@@ -12,7 +12,7 @@ static float safe_sample(float v)
 }
 
 /* Spectrum of [previous hop | this hop], windowed. */
-static void analyse(wh_stream *s, const float *in)
+void wh_analyse(wh_stream *s, const float *in)
 {
     const wh_model *m = s->model;
     const int32_t hop = m->hop_length;
@@ -27,7 +27,7 @@ static void analyse(wh_stream *s, const float *in)
     wh_rfft(s->work.re, s->work.im, frame, m->n_fft, m->twiddle, s->work.fft);
 }
 
-static void show(const wh_stream *s, int32_t layer, const rows *r)
+void wh_show(const wh_stream *s, int32_t layer, const rows *r)
 {
     if (s->tap) s->tap(s->tap_context, layer, r->data, r->positions, r->channels, r->step);
 }
@@ -38,7 +38,7 @@ static void run_layers(wh_stream *s, const uint8_t *given)
     uint64_t then = s->clock ? s->clock() : 0;
     for (int32_t i = 0; i < m->n_layers; ++i) {
         wh_layer_run(s, i, given);
-        show(s, i, &s->layers[i].output);
+        wh_show(s, i, &s->layers[i].output);
         if (given) given += wh_stream_units(s, i);
         if (s->clock) {
             const uint64_t now = s->clock();
@@ -49,7 +49,7 @@ static void run_layers(wh_stream *s, const uint8_t *given)
 }
 
 /* Enhanced spectrum back to time, windowed, added to the tail of the last frame. */
-static void synthesise(wh_stream *s, float *out)
+void wh_synthesise(wh_stream *s, float *out)
 {
     const wh_model *m = s->model;
     const int32_t hop = m->hop_length;
@@ -66,12 +66,12 @@ static void synthesise(wh_stream *s, float *out)
 static wh_status process(wh_stream *s, const float *in, const uint8_t *given, float *out)
 {
     const uint64_t start = s->clock ? s->clock() : 0;
-    analyse(s, in);
+    wh_analyse(s, in);
     wh_features_run(s);
-    show(s, -1, &s->features);
+    wh_show(s, -1, &s->features);
     run_layers(s, given);
     wh_head_run(s, 1.0f / (float)s->model->n_fft); /* the norm of the inverse transform */
-    synthesise(s, out);
+    wh_synthesise(s, out);
     s->hops += 1;
     if (s->clock) s->total_ticks += s->clock() - start;
     return WH_OK;

@@ -41,6 +41,7 @@ typedef struct {
 struct wh_stream {
     const wh_model *model;
     const wh_kernels *kernels;
+    int in_pool;         /* whether others share its scratch */
     size_t bytes;        /* from this struct to the end of the last array */
     layer_state *layers;
     float *numbers;      /* the first of the arrays, which hold nothing but numbers */
@@ -64,6 +65,13 @@ struct wh_stream {
     wh_tap tap;
     void *tap_context;
     uint64_t hops, total_ticks;
+};
+
+/* Streams of one model in equal pieces of memory, so that a kernel may step from one to the next. */
+struct wh_pool {
+    char *streams;
+    size_t stride; /* bytes */
+    int32_t n_streams;
 };
 
 /* Added to powers on the scale of a spectrum's level before a root is taken. */
@@ -117,13 +125,28 @@ void wh_features_run(wh_stream *s);
 /* Runs layer `i`; `given` ([position][direction][unit]) replaces a GRU's gate unless NULL. */
 void wh_layer_run(wh_stream *s, int32_t i, const uint8_t *given);
 void wh_gru_run(wh_stream *s, int32_t i, const uint8_t *given);
+
+/* The same for `count` streams of a pool that follow each other, `step` floats apart, of a layer with
+ * one position. */
+void wh_linear_run_together(wh_stream *s, int32_t step, int32_t count, int32_t i);
+void wh_gru_run_together(wh_stream *s, int32_t step, int32_t count, int32_t i);
+
+static inline wh_stream *wh_neighbour(wh_stream *s, int32_t step, int32_t k)
+{
+    return (wh_stream *)(void *)((float *)(void *)s + (ptrdiff_t)step * k);
+}
+
+/* The stages of a hop. */
+void wh_analyse(wh_stream *s, const float *in);
+void wh_synthesise(wh_stream *s, float *out);
+void wh_show(const wh_stream *s, int32_t layer, const rows *r);
 void wh_band_analysis_run(wh_stream *s, int32_t i);
 void wh_band_synthesis_run(wh_stream *s, int32_t i);
 
-/* y = W x + add of a matrix of integers at every position of x, whose `channels` values are rounded
- * into the stream's scratch; `fine` = of 16 bits. */
-void wh_int_product(wh_stream *s, float *y, int32_t y_step, const wh_int_rows *w, const float *add,
-                    const rows *x, float inverse, int32_t fine, int32_t n_rows);
+/* y = W x + add of a matrix of integers at every position. The inputs of layer `la` are rounded into
+ * the scratch, those of the next position seen_step bytes further. */
+void wh_int_product(wh_stream *s, const wh_layer *la, const wh_int_rows *w, const float *add,
+                    const rows *x, const rows *y, int32_t seen_step);
 
 /* Rows of integer panels padded to whole panels, and bytes of such panels. */
 static inline int32_t wh_panel_rows(int32_t n_rows)

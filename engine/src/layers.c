@@ -10,24 +10,36 @@ static void product(wh_stream *s, const rows *y, const wh_layer *la, const float
                            y->positions);
 }
 
-void wh_int_product(wh_stream *s, float *y, int32_t y_step, const wh_int_rows *w, const float *add,
-                    const rows *x, float inverse, int32_t fine, int32_t n_rows)
+void wh_int_product(wh_stream *s, const wh_layer *la, const wh_int_rows *w, const float *add,
+                    const rows *x, const rows *y, int32_t seen_step)
 {
     const wh_kernels *k = s->kernels;
-    const int32_t step = wh_padded(w->cols);
+    int8_t *seen = s->work.seen, *fine = s->work.fine;
     for (int32_t p = 0; p < x->positions; ++p) {
         const float *from = x->data + p * x->step;
-        if (fine)
-            k->s16_round(s->work.fine + p * step, s->work.seen + p * step, from, inverse, w->cols);
+        const ptrdiff_t at = (ptrdiff_t)p * seen_step;
+        if (la->fine_inputs)
+            k->s16_round(fine + at, seen + at, from, la->inverse, w->cols);
         else
-            k->s8_round(s->work.seen + p * step, from, inverse, w->cols);
+            k->s8_round(seen + at, from, la->inverse, w->cols);
     }
-    if (!fine) {
-        k->s8_panels(y, y_step, w, 1.0f, add, 0, s->work.seen, step, n_rows, x->positions);
-        return;
+    float factor = 1.0f;
+    int32_t add_step = 0;
+    if (la->fine_inputs) {
+        k->s8_panels(y->data, y->step, w, 1.0f, add, 0, fine, seen_step, y->channels, x->positions);
+        factor = 128.0f;
+        add = y->data;
+        add_step = y->step;
     }
-    k->s8_panels(y, y_step, w, 1.0f, add, 0, s->work.fine, step, n_rows, x->positions);
-    k->s8_panels(y, y_step, w, 128.0f, y, y_step, s->work.seen, step, n_rows, x->positions);
+    k->s8_panels(y->data, y->step, w, factor, add, add_step, seen, seen_step, y->channels,
+                 x->positions);
+}
+
+/* The matrix of a linear layer of integers. */
+static wh_int_rows int_rows_of(const wh_layer *la)
+{
+    const wh_int_rows w = {la->weight_s8, la->scale, la->offset, la->input_size};
+    return w;
 }
 
 static void activate(wh_stream *s, const rows *y, wh_activation activation, float slope)
@@ -47,13 +59,32 @@ static void linear_run(wh_stream *s, int32_t i)
     const wh_layer *la = &s->model->layers[i];
     const rows *x = wh_input(s, i), *y = &s->layers[i].output;
     if (la->weight_s8) {
-        const wh_int_rows w = {la->weight_s8, la->scale, la->offset, la->input_size};
-        wh_int_product(s, y->data, y->step, &w, la->bias, x, la->inverse, la->fine_inputs, y->channels);
+        const wh_int_rows w = int_rows_of(la);
+        wh_int_product(s, la, &w, la->bias, x, y, wh_padded(la->input_size));
     } else {
         product(s, y, la, x->data, la->input_size, x->step);
     }
     s->layers[i].macs += (uint64_t)y->positions * (uint64_t)y->channels * (uint64_t)la->input_size;
     activate(s, y, la->activation, la->slope);
+}
+
+void wh_linear_run_together(wh_stream *s, int32_t step, int32_t count, int32_t i)
+{
+    const wh_layer *la = &s->model->layers[i];
+    const rows *x = wh_input(s, i), *y = &s->layers[i].output;
+    if (la->weight_s8) {
+        const wh_int_rows w = int_rows_of(la);
+        const rows from = {x->data, count, x->channels, step}, to = {y->data, count, y->channels, step};
+        wh_int_product(s, la, &w, la->bias, &from, &to, 4 * step);
+    } else {
+        const wh_inputs in = {x->data, NULL, la->input_size, 0, step, 0};
+        s->kernels->f32_panels(y->data, step, la->weight_f32, la->bias, 0, &in, y->channels, count);
+    }
+    for (int32_t k = 0; k < count; ++k) {
+        layer_state *own = &wh_neighbour(s, step, k)->layers[i];
+        own->macs += (uint64_t)y->channels * (uint64_t)la->input_size;
+        activate(s, &own->output, la->activation, la->slope);
+    }
 }
 
 /* Rows before a convolution lie close together: a window of positions is one run of memory, margins

@@ -29,6 +29,7 @@ typedef struct {
     int32_t units;   /* of the widest GRU */
     int32_t batch;   /* most units that wait for their new values together */
     int32_t values;  /* most directions times positions times padded units of a GRU */
+    int32_t frame_h; /* most directions times padded units of a scan within the frame */
     int32_t seen, fine, seen_h; /* most inputs as integers, positions times padded channels */
 } widths;
 
@@ -47,7 +48,17 @@ static void widen(widths *w, const wh_model *m, int32_t i)
     w->units = wh_at_least(w->units, n);
     w->batch = wh_at_least(w->batch, steps * n);
     w->values = wh_at_least(w->values, wh_directions(la) * positions * wh_padded(n));
-    if (la->rc_s8) w->seen_h = wh_at_least(w->seen_h, wh_at_least(2, positions) * wh_padded(n));
+    if (la->scan != WH_SCAN_TIME)
+        w->frame_h = wh_at_least(w->frame_h, wh_directions(la) * wh_padded(n));
+    const int32_t states = la->scan == WH_SCAN_TIME ? positions : wh_directions(la);
+    if (la->rc_s8) w->seen_h = wh_at_least(w->seen_h, states * wh_padded(n));
+}
+
+static widths widest(const wh_model *m)
+{
+    widths most = {1, 1, 1, 0, 0, 0, 0};
+    for (int32_t i = 0; i < m->n_layers; ++i) widen(&most, m, i);
+    return most;
 }
 
 /* Most values that one band gives in a synthesis. */
@@ -62,26 +73,33 @@ static int32_t widest_band(const wh_model *m)
     return most;
 }
 
-static void place_scratch(arena *a, const wh_model *m, scratch *w)
+/* What lasts through a hop. */
+static void place_work(arena *a, const wh_model *m, scratch *w)
 {
     const int32_t n_bins = m->n_fft / 2 + 1;
-    widths most = {1, 1, 1, 0, 0, 0};
-    for (int32_t i = 0; i < m->n_layers; ++i) widen(&most, m, i);
+    const widths most = widest(m);
+    w->pre_z = take_floats(a, most.values);
+    w->seen = take(a, (size_t)most.seen, 1);
+    w->fine = take(a, (size_t)most.fine, 1);
+    w->seen_h = take(a, (size_t)most.seen_h, 1);
+    w->re = take_floats(a, n_bins);
+    w->im = take_floats(a, n_bins);
+}
+
+/* What is needed for one stage of a hop only, so that several streams may have it together. */
+static void place_shared(arena *a, const wh_model *m, scratch *w)
+{
+    const int32_t n_bins = m->n_fft / 2 + 1;
+    const widths most = widest(m);
     float **const wide[] = {&w->z, &w->r, &w->cx, &w->ch, &w->old};
     const int32_t batch = most.batch + WH_LANES; /* kernels write whole chunks */
     for (size_t k = 0; k < sizeof wide / sizeof wide[0]; ++k) *wide[k] = take_floats(a, batch);
     w->units = take(a, (size_t)batch, sizeof(int32_t));
     w->keys = take(a, (size_t)most.units, sizeof(int32_t));
-    w->h = take_floats(a, 2 * wh_padded(most.units));
-    w->pre_z = take_floats(a, most.values);
-    w->seen = take(a, (size_t)most.seen, 1);
-    w->fine = take(a, (size_t)most.fine, 1);
-    w->seen_h = take(a, (size_t)most.seen_h, 1);
+    w->h = take_floats(a, most.frame_h);
     w->band = take_floats(a, widest_band(m));
     w->frame = take_floats(a, m->n_fft);
     w->fft = take_floats(a, wh_fft_scratch(m->n_fft));
-    w->re = take_floats(a, n_bins);
-    w->im = take_floats(a, n_bins);
     w->gain = take_floats(a, n_bins);
     w->made_re = take_floats(a, m->mask_bins);
     w->made_im = take_floats(a, m->mask_bins);
@@ -103,11 +121,11 @@ static rows shape_rows(const wh_model *m, int32_t i)
     return r;
 }
 
-/* Takes memory for rows; before a convolution with margins, which are zero. */
-static float *take_rows(arena *a, const wh_model *m, int32_t i, const rows *r)
+/* Takes memory for rows, `floats` in all; before a convolution with margins, which are zero. */
+static float *take_rows(arena *a, const wh_model *m, int32_t i, const rows *r, int32_t floats)
 {
     const int32_t margin = feeds_conv(m, i) ? m->layers[i + 1].kernel_size / 2 : 0;
-    float *piece = take_floats(a, (r->positions + 2 * margin) * r->step);
+    float *piece = take_floats(a, floats);
     return piece ? piece + margin * r->step : NULL;
 }
 
@@ -127,16 +145,14 @@ static int32_t last_reader(const wh_model *m, int32_t i)
     return last;
 }
 
-/* The layer whose memory layer i writes to: its own or, if it is large enough, that of one whose
- * outputs nobody reads any more. Layers that work value by value may so write over their input. */
-static int32_t find_home(const wh_model *m, int32_t i, const int32_t *homes, const rows *given,
-                         int32_t floats)
+/* The layer whose memory layer i writes to: its own, or that of one whose outputs nobody reads any
+ * more. Layers that work value by value may so write over their input. */
+static int32_t find_home(const wh_model *m, int32_t i, const int32_t *homes)
 {
     const wh_kind kind = m->layers[i].kind;
     const int in_place = kind == WH_RECTIFIER || kind == WH_RESIDUAL || kind == WH_LAYER_NORM;
     for (int32_t k = 0; k < i && !keeps_output(m, i); ++k) {
-        int free = homes[k] == k && !keeps_output(m, k) &&
-                   given[k].positions * given[k].step >= floats;
+        int free = homes[k] == k && !keeps_output(m, k);
         for (int32_t user = k; free && user < i; ++user)
             free = homes[user] != k || last_reader(m, user) < i + in_place;
         if (free) return k;
@@ -144,18 +160,31 @@ static int32_t find_home(const wh_model *m, int32_t i, const int32_t *homes, con
     return i;
 }
 
+/* Rows with margins where a convolution reads them, or without. */
+static int32_t row_floats(const wh_model *m, int32_t i, const rows *r)
+{
+    const int32_t margin = feeds_conv(m, i) ? m->layers[i + 1].kernel_size / 2 : 0;
+    return (r->positions + 2 * margin) * r->step;
+}
+
 static void place_outputs(arena *a, const wh_model *m, layer_state *layers)
 {
     rows given[WH_MAX_LAYERS];
-    int32_t homes[WH_MAX_LAYERS];
+    int32_t homes[WH_MAX_LAYERS], floats[WH_MAX_LAYERS];
+    for (int32_t i = 0; i < m->n_layers; ++i) { /* a home is as large as the largest of its users */
+        given[i] = shape_rows(m, i);
+        homes[i] = find_home(m, i, homes);
+        floats[i] = row_floats(m, i, &given[i]);
+        floats[homes[i]] = wh_at_least(floats[homes[i]], floats[i]);
+    }
     for (int32_t i = 0; i < m->n_layers; ++i) {
-        rows r = shape_rows(m, i);
-        homes[i] = find_home(m, i, homes, given, r.positions * r.step);
-        r.data = homes[i] == i ? take_rows(a, m, i, &r) : given[homes[i]].data;
-        given[i] = r;
+        if (homes[i] == i)
+            given[i].data = take_rows(a, m, i, &given[i], floats[i]);
+        else
+            given[i].data = given[homes[i]].data;
         uint8_t *selected = NULL;
         if (m->layers[i].kind == WH_GRU)
-            selected = take(a, (size_t)r.positions * (size_t)r.channels, 1);
+            selected = take(a, (size_t)given[i].positions * (size_t)given[i].channels, 1);
         if (layers) {
             layers[i].output = given[i];
             layers[i].selected = selected;
@@ -169,7 +198,7 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
     layer_state *layers = take(a, (size_t)m->n_layers, sizeof(layer_state));
     s->layers = layers;
     s->features = shape_rows(m, -1);
-    s->features.data = take_rows(a, m, -1, &s->features);
+    s->features.data = take_rows(a, m, -1, &s->features, row_floats(m, -1, &s->features));
     s->numbers = s->features.data;
     place_outputs(a, m, layers);
     s->previous = take_floats(a, m->hop_length);
@@ -177,16 +206,17 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
     s->mask = take_floats(a, m->mask_bins);
     s->past = take_floats(a, m->filter_order * wh_past_values(m));
     s->earlier = take_floats(a, m->feature_bins);
-    place_scratch(a, m, &s->work);
+    place_work(a, m, &s->work);
 }
 
-/* Bytes of a stream from its aligned start to its end. */
-static size_t stream_size(const wh_model *m)
+/* Bytes of a stream from its aligned start to its end, with or without what it may share. */
+static size_t stream_size(const wh_model *m, int with_shared)
 {
     wh_stream unused;
     arena a = {0, 0};
     take(&a, 1, sizeof(wh_stream));
     place(&a, m, &unused);
+    if (with_shared) place_shared(&a, m, &unused.work);
     return a.used;
 }
 
@@ -197,20 +227,32 @@ static void *align(void *mem)
 
 size_t wh_stream_bytes(const wh_model *model)
 {
-    return wh_model_check(model) == WH_OK ? stream_size(model) + ALIGNMENT - 1 : 0;
+    return wh_model_check(model) == WH_OK ? stream_size(model, 1) + ALIGNMENT - 1 : 0;
 }
 
-/* Lays a stream out in memory that is large enough; everything but its layout is zero. */
-static wh_stream *lay_out(void *mem, const wh_model *model, size_t size)
+/* Lays a stream out in aligned memory that is large enough, with what it may share in there too or,
+ * unless NULL, in `shared`; everything but its layout is zero. */
+static wh_stream *lay_out(void *mem, const wh_model *model, size_t size, void *shared)
 {
-    wh_stream *s = align(mem);
+    wh_stream *s = mem;
     memset(s, 0, size);
-    arena a = {(uintptr_t)s, 0};
+    arena a = {(uintptr_t)s, 0}, b = {(uintptr_t)shared, 0};
     take(&a, 1, sizeof(wh_stream));
     place(&a, model, s);
+    place_shared(shared ? &b : &a, model, &s->work);
     s->model = model;
     s->bytes = size;
+    s->in_pool = shared != NULL;
     return s;
+}
+
+static void set_defaults(wh_stream *s, const wh_kernels *kernels)
+{
+    const int32_t n = s->model->mask_bins;
+    s->kernels = kernels;
+    s->update_percent = s->dial_low = s->dial_high = s->dial_cap = 100.0;
+    s->band_count = n / 8 > 0 ? n / 8 : 1;
+    s->band_first = n - s->band_count;
 }
 
 wh_status wh_stream_init(void *mem, size_t bytes, const wh_model *model, const char *isa,
@@ -221,22 +263,67 @@ wh_status wh_stream_init(void *mem, size_t bytes, const wh_model *model, const c
     if (status != WH_OK) return status;
     const wh_kernels *kernels = wh_kernels_find(isa);
     if (!kernels) return WH_ERR_ISA;
-    const size_t size = stream_size(model);
+    const size_t size = stream_size(model, 1);
     if (bytes < size + ALIGNMENT - 1) return WH_ERR_MEMORY;
-    wh_stream *s = lay_out(mem, model, size);
-    s->kernels = kernels;
-    s->update_percent = s->dial_low = s->dial_high = s->dial_cap = 100.0;
-    s->band_count = model->mask_bins / 8 > 0 ? model->mask_bins / 8 : 1;
-    s->band_first = model->mask_bins - s->band_count;
+    wh_stream *s = lay_out(align(mem), model, size, NULL);
+    set_defaults(s, kernels);
     *out = s;
     return WH_OK;
+}
+
+/* Bytes from one stream of a pool to the next: an odd number of cache lines, so that equal places of
+ * many streams do not fall into one set of a cache. */
+static size_t pool_stride(const wh_model *m)
+{
+    const size_t lines = stream_size(m, 0) / ALIGNMENT;
+    return (lines | 1) * ALIGNMENT;
+}
+
+static size_t shared_size(const wh_model *m)
+{
+    return stream_size(m, 1) - stream_size(m, 0);
+}
+
+size_t wh_pool_bytes(const wh_model *model, int32_t n_streams)
+{
+    if (wh_model_check(model) != WH_OK || n_streams < 1 || n_streams > WH_MAX_STREAMS) return 0;
+    const size_t head = sizeof(wh_pool) + ALIGNMENT;
+    return head + shared_size(model) + (size_t)n_streams * pool_stride(model) + ALIGNMENT - 1;
+}
+
+wh_status wh_pool_init(void *mem, size_t bytes, const wh_model *model, int32_t n_streams,
+                       const char *isa, wh_pool **out)
+{
+    if (!mem || !out) return WH_ERR_NULL;
+    const wh_status status = wh_model_check(model);
+    if (status != WH_OK) return status;
+    if (n_streams < 1 || n_streams > WH_MAX_STREAMS) return WH_ERR_RANGE;
+    const wh_kernels *kernels = wh_kernels_find(isa);
+    if (!kernels) return WH_ERR_ISA;
+    if (bytes < wh_pool_bytes(model, n_streams)) return WH_ERR_MEMORY;
+    wh_pool *pool = align(mem);
+    char *shared = align(pool + 1);
+    pool->streams = shared + shared_size(model);
+    pool->stride = pool_stride(model);
+    pool->n_streams = n_streams;
+    for (int32_t k = 0; k < n_streams; ++k)
+        set_defaults(lay_out(wh_pool_stream(pool, k), model, stream_size(model, 0), shared), kernels);
+    *out = pool;
+    return WH_OK;
+}
+
+wh_stream *wh_pool_stream(wh_pool *pool, int32_t index)
+{
+    if (!pool || index < 0 || index >= pool->n_streams) return NULL;
+    return (wh_stream *)(void *)(pool->streams + (size_t)index * pool->stride);
 }
 
 wh_status wh_stream_clone(void *mem, size_t bytes, const wh_stream *source, wh_stream **out)
 {
     if (!mem || !source || !out) return WH_ERR_NULL;
+    if (source->in_pool) return WH_ERR_RANGE;
     if (bytes < source->bytes + ALIGNMENT - 1) return WH_ERR_MEMORY;
-    wh_stream *s = lay_out(mem, source->model, source->bytes);
+    wh_stream *s = lay_out(align(mem), source->model, source->bytes, NULL);
     s->kernels = source->kernels;
     s->update_percent = source->update_percent;
     s->dial = source->dial;

@@ -196,13 +196,15 @@ def _add_gru(model: _ext.Model, layer: GRU, own: dict[str, np.ndarray]) -> None:
             theta = own[f"{direction}threshold"].astype(np.float64)
             threshold.append(np.log(theta / (1.0 - theta)))
     limits = _f32(np.concatenate(threshold)) if threshold else None
-    sizes, rest = (layer.input_size, layer.hidden_size), (layer.gate, limits, layer.scan)
+    biases, sizes = _f32(np.stack(bias)), (layer.input_size, layer.hidden_size)
     if layer.dtype == "f32":
-        model.add_gru(*sizes, *_gru_floats(layer, own), _f32(np.stack(bias)), *rest)
-    else:
-        inverse = 1.0 / float(own[INPUT_SCALE][0])
-        packed = _gru_integers(layer, own, bias)
-        model.add_int_gru(*sizes, *packed, inverse, _f32(np.stack(bias)), *rest)
+        z, rc = _gru_floats(layer, own)
+        model.add_gru(*sizes, z, rc, biases, layer.gate, limits, layer.scan)
+        return
+    z, rc, scale, units, offset = _gru_integers(layer, own, bias)
+    inverse = 1.0 / float(own[INPUT_SCALE][0])
+    packed = z, rc, scale, units, offset
+    model.add_int_gru(*sizes, *packed, inverse, biases, layer.gate, limits, layer.scan)
 
 
 def _gru_floats(layer: GRU, own: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +224,7 @@ def _gru_floats(layer: GRU, own: dict[str, np.ndarray]) -> tuple[np.ndarray, np.
 
 def _gru_integers(
     layer: GRU, own: dict[str, np.ndarray], bias: list[np.ndarray]
-) -> tuple[np.ndarray, ...]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the same of integers, and the scales, units' numbers and offsets of all rows."""
     z, rc, scale, units, offset = [], [], [], [], []
     for k, direction in enumerate(layer.directions):
@@ -239,8 +241,8 @@ def _gru_integers(
         units.append(np.stack(numbers, axis=1).ravel())
         (x_r, x_z, x_c), (h_r, h_z, h_c) = np.split(of_x[1], 3), np.split(of_h[1], 3)
         offset += [_padded(x_z), _padded(h_z), np.stack([x_r, h_r, x_c, h_c], axis=1).ravel()]
-    floats = (_f32(np.concatenate(part)) for part in (scale, units))
-    return np.concatenate(z), np.concatenate(rc), *floats, np.concatenate(offset)
+    of_rows, of_units = (_f32(np.concatenate(part)) for part in (scale, units))
+    return np.concatenate(z), np.concatenate(rc), of_rows, of_units, np.concatenate(offset)
 
 
 def _add_band_synthesis(
