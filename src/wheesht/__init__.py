@@ -7,16 +7,18 @@ if TYPE_CHECKING:
     from wheesht import errors
     from wheesht.engine.enhancer import Enhancer, enhance
     from wheesht.engine.governor import Governor
+    from wheesht.engine.pool import StreamPool
     from wheesht.engine.stream import Stream
 
     __version__: str
 
-__all__ = ["Enhancer", "Governor", "Stream", "__version__", "enhance", "errors"]
+__all__ = ["Enhancer", "Governor", "Stream", "StreamPool", "__version__", "enhance", "errors"]
 
 _HOME = {
     "Enhancer": "wheesht.engine.enhancer",
     "Governor": "wheesht.engine.governor",
     "Stream": "wheesht.engine.stream",
+    "StreamPool": "wheesht.engine.pool",
     "enhance": "wheesht.engine.enhancer",
 }
 

@@ -17,6 +17,7 @@ from wheesht.engine.governor import Governor
 from wheesht.engine.hops import HopEngine
 from wheesht.engine.loading import load_model
 from wheesht.engine.rate_bridge import RateBridge, gain_band, stream_lags
+from wheesht.engine.settings import check_strength_db, check_update_percent, min_gain
 from wheesht.errors import ParameterError, ShapeError, StateError
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import DIALS, ModelSpec, UpdatePercent
@@ -181,7 +182,7 @@ class Stream:
 
     @update_percent.setter
     def update_percent(self, value: float) -> None:
-        self._update_percent = _check_update_percent(self._spec.update_percent, value)
+        self._update_percent = check_update_percent(self._spec.update_percent, value)
 
     @property
     def strength_db(self) -> float | None:
@@ -190,7 +191,7 @@ class Stream:
 
     @strength_db.setter
     def strength_db(self, value: float | None) -> None:
-        self._strength_db = _check_strength_db(value)
+        self._strength_db = check_strength_db(value)
 
     def process(self, chunk: np.ndarray) -> np.ndarray:
         """Take the next samples and return those that are ready.
@@ -347,7 +348,7 @@ class Stream:
     def _advance(self, x: np.ndarray) -> np.ndarray:
         """Enhance samples at the stream's rate, shape (C, n), that nobody else will write to."""
         # Read here and nowhere else, so that all channels get the same setting.
-        self._engine.apply(self._update_percent, _min_gain(self._strength_db))
+        self._engine.apply(self._update_percent, min_gain(self._strength_db))
         if self._bridge is None:
             return self._engine.process(x)[0]
         return self._bridge.process(x, self._engine)
@@ -381,16 +382,6 @@ def _check_channels(channels: object) -> int:
     return int(channels)  # type: ignore[call-overload]
 
 
-def _check_update_percent(limits: UpdatePercent, value: object) -> float:
-    number = _number(value)
-    if number is None or not limits.min <= number <= limits.max:
-        raise ParameterError(
-            f"update_percent: got {value!r}, needs {limits.min:g} to {limits.max:g} percent for "
-            f"this model"
-        )
-    return number
-
-
 def _check_dial(limits: UpdatePercent, dial: object, governor: object) -> None:
     if dial not in DIALS:
         raise ParameterError(f"dial: got {dial!r}, needs one of {', '.join(DIALS)}")
@@ -401,32 +392,6 @@ def _check_dial(limits: UpdatePercent, dial: object, governor: object) -> None:
             f"dial, governor: the dial of this model stands at {limits.max:g} percent and cannot "
             f"be turned; leave them out"
         )
-
-
-def _check_strength_db(value: object) -> float | None:
-    if value is None:
-        return None
-    number = _number(value)
-    if number is None or not number >= 0.0:
-        raise ParameterError(
-            f"strength_db: got {value!r}, needs 0 dB (nothing is attenuated) or more; "
-            f"leave it out for no limit"
-        )
-    return number
-
-
-def _min_gain(strength_db: float | None) -> float:
-    """Return the linear gain that a limit in dB stands for; 0 for None."""
-    return 0.0 if strength_db is None else 10.0 ** (-strength_db / 20.0)
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        return None
-    try:
-        return float(value)
-    except OverflowError:  # an int beyond the range of float
-        return None
 
 
 def _as_whole(value: object) -> object:

@@ -1,0 +1,254 @@
+"""Many streams of one model in one thread: weights are read once for all of them."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from wheesht.audio.samples import SampleQueue, to_float32
+from wheesht.engine import _ext
+from wheesht.engine.loading import load_model
+from wheesht.engine.settings import check_strength_db, check_update_percent, min_gain
+from wheesht.errors import ParameterError, ShapeError, StateError
+from wheesht.spec.bundle import Bundle
+from wheesht.spec.model_spec import ModelSpec
+
+MAX_STREAMS = 4096
+
+
+class StreamPool:
+    """Streams that are stepped together, for a server with many calls at once.
+
+    Every stream gives the very samples that a `Stream` gives alone; only the time differs.
+
+    Parameters
+    ----------
+    model : str, path or Bundle
+        Name of a shipped model, ``default``, or a bundle file.
+    size : int
+        Number of streams, 1 to 4096; they are known by their places, 0 to size - 1.
+    update_percent : float, optional
+        The dial of all streams, percent; None takes the model's default. See
+        `set_update_percent`.
+    strength_db : float, optional
+        Most that any frequency may be attenuated, dB, 0 or more; None sets no limit. See
+        `set_strength_db`.
+    isa : str, optional
+        Instruction set of the engine; None or empty takes the fastest this machine has.
+
+    Raises
+    ------
+    BundleError
+        The model is unknown or damaged.
+    ParameterError
+        A setting is out of range or of the wrong type.
+
+    Notes
+    -----
+    Samples are mono at the model's own rate, 16000 Hz; resample outside, or use `Stream`, which
+    takes any rate. Calls from two threads at once are refused: give each thread a pool of its
+    own. NaN and infinite samples count as silence.
+
+    Examples
+    --------
+    >>> pool = StreamPool(size=3)
+    >>> ready = pool.process([np.zeros(1000), None, np.zeros(300)])  # the second call is on hold
+    >>> [len(part) for part in ready]
+    [512, 0, 0]
+    >>> len(pool.flush(0))  # this call has ended: the rest of it
+    488
+    >>> pool.reset(0)  # the place is free for another call
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Bundle = "default",
+        size: int = 16,
+        update_percent: float | None = None,
+        strength_db: float | None = None,
+        isa: str | None = None,
+    ) -> None:
+        loaded = load_model(model)
+        whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+        if not (whole and 1 <= size <= MAX_STREAMS):
+            raise ParameterError(f"StreamPool: size is {size!r}, needs 1 to {MAX_STREAMS} streams")
+        if isa and isa not in _ext.isa_names():
+            raise ParameterError(
+                f"isa: got {isa!r}, needs one of {', '.join(_ext.isa_names())}, or '' for the "
+                f"fastest of them"
+            )
+        self._spec = loaded.spec
+        self._engine = _ext.Pool(loaded.packed, int(size), isa or "")
+        self._hop = self._spec.front_end.hop_length
+        self._waiting = [SampleQueue(1) for _ in range(size)]
+        self._fed, self._given = [0] * size, [0] * size
+        self._flushed = [False] * size
+        default = self._spec.update_percent.default
+        for k in range(size):
+            self.set_update_percent(k, default if update_percent is None else update_percent)
+            self.set_strength_db(k, strength_db)
+
+    def __len__(self) -> int:
+        """Return the number of streams."""
+        return len(self._waiting)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Description of the model."""
+        return self._spec
+
+    @property
+    def isa(self) -> str:
+        """Instruction set that the engine uses."""
+        return self._engine.isa
+
+    @property
+    def bytes(self) -> int:
+        """Memory of all streams, without the model's weights."""
+        return self._engine.bytes
+
+    def set_update_percent(self, index: int, value: float) -> None:
+        """Turn the dial of one stream: P in percent, from its next hop on."""
+        self._engine.set_update_percent(
+            self._check_index("set_update_percent", index),
+            check_update_percent(self._spec.update_percent, value),
+        )
+
+    def set_strength_db(self, index: int, value: float | None) -> None:
+        """Limit the attenuation of one stream in dB, or with None not, from its next hop on."""
+        gain = min_gain(check_strength_db(value))
+        self._engine.set_min_gain(self._check_index("set_strength_db", index), gain)
+
+    def process(self, chunks: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+        """Take the next samples of every stream and return those that are ready.
+
+        Parameters
+        ----------
+        chunks : sequence of ndarray or None, one for each stream
+            Shape (n,), any length, different ones too; floating point with full scale 1.0, int16
+            or int32. None, or no samples, for streams that rest.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (m,)
+            Of every stream; all that it returned in order, with `flush`, lines up with its input.
+
+        Raises
+        ------
+        ShapeError
+            Not one chunk for each stream, or one of another shape or element type. Nothing was
+            taken in then.
+        StateError
+            A stream was flushed and is given more samples.
+        """
+        if len(chunks) != len(self):
+            raise ShapeError(
+                f"StreamPool.process: got {len(chunks)} chunks, needs one for each of the "
+                f"{len(self)} streams, None for those that rest"
+            )
+        taken = [None if chunk is None else self._check_chunk(k, chunk) for k, chunk in
+                 enumerate(chunks)]  # fmt: skip
+        for k, x in enumerate(taken):
+            if x is not None:
+                self._waiting[k].push(x[np.newaxis].copy())  # the caller may reuse the chunk
+                self._fed[k] += len(x)
+        return self._run()
+
+    def flush(self, index: int) -> np.ndarray:
+        """Return the rest of one stream, so that as many samples came out as went in.
+
+        Returns
+        -------
+        ndarray of float32, shape (m,)
+
+        Raises
+        ------
+        StateError
+            It was flushed already.
+        """
+        k = self._check_index("flush", index)
+        self._check_running("flush", k)
+        missing, parts = self._fed[k] - self._given[k], [np.zeros(0, np.float32)]
+        while missing > 0:
+            self._waiting[k].push(np.zeros((1, self._hop), np.float32))
+            part = self._run(k)[k][:missing]
+            parts.append(part)
+            missing -= len(part)
+        self._flushed[k] = True
+        return np.concatenate(parts)
+
+    def reset(self, index: int) -> None:
+        """Begin a new signal in one stream: forget its state and counts, keep its settings."""
+        k = self._check_index("reset", index)
+        self._engine.reset(k)
+        self._waiting[k].clear()
+        self._fed[k] = self._given[k] = 0
+        self._flushed[k] = False
+
+    def stats(self, index: int) -> dict[str, float]:
+        """Return what one stream executed since it began or was reset.
+
+        Returns
+        -------
+        dict
+            ``hops``; ``update_fraction`` 0 to 1, measured; ``executed_macs_per_second`` of audio.
+        """
+        k = self._check_index("stats", index)
+        hops = self._engine.hops(k)
+        units = max(sum(self._spec.unit_counts), 1) * max(hops, 1)
+        macs = sum(self._engine.executed_macs(k)) / max(hops, 1)
+        return {
+            "hops": hops,
+            "update_fraction": sum(self._engine.updated_units(k)) / units,
+            "executed_macs_per_second": macs * self._spec.frames_per_second,
+        }
+
+    def _run(self, only: int | None = None) -> list[np.ndarray]:
+        """Enhance all whole hops that wait, as many streams together as have some."""
+        ready: list[list[np.ndarray]] = [[np.zeros(0, np.float32)] for _ in self._waiting]
+        while True:
+            hops = [len(queue) // self._hop for queue in self._waiting]
+            active = [k for k, n in enumerate(hops) if n and only in (None, k)]
+            if not active:
+                return [np.concatenate(parts) for parts in ready]
+            samples = self._hop * min(hops[k] for k in active)
+            x = np.zeros((len(self), samples), np.float32)
+            steps = np.zeros(len(self), np.uint8)
+            for k in active:
+                x[k], steps[k] = self._waiting[k].take(samples)[0], 1
+            y = self._engine.process(x, steps)
+            for k in active:
+                ready[k].append(self._without_delay(k, y[k]))
+
+    def _without_delay(self, k: int, y: np.ndarray) -> np.ndarray:
+        """Drop what the engine gives before anything real, when hops were counted already."""
+        done = self._engine.hops(k) * self._hop
+        early = min(max(self._spec.delay - (done - len(y)), 0), len(y))
+        self._given[k] += len(y) - early
+        return y[early:]
+
+    def _check_index(self, call: str, index: int) -> int:
+        whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
+        if not (whole and 0 <= index < len(self)):
+            raise ParameterError(
+                f"StreamPool.{call}: got stream {index!r}, needs 0 to {len(self) - 1}"
+            )
+        return int(index)
+
+    def _check_chunk(self, k: int, chunk: np.ndarray) -> np.ndarray:
+        x = to_float32("StreamPool.process", chunk)
+        if x.ndim != 1:
+            raise ShapeError(
+                f"StreamPool.process: chunk {k} has shape {x.shape}, needs (samples,); give every "
+                f"channel a stream of its own"
+            )
+        if len(x):
+            self._check_running("process", k)
+        return x
+
+    def _check_running(self, call: str, k: int) -> None:
+        if self._flushed[k]:
+            raise StateError(
+                f"StreamPool.{call}: stream {k} was flushed, so its signal has ended; call "
+                f"reset({k}) to begin another"
+            )
