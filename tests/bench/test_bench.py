@@ -37,6 +37,7 @@ ADDED = {
     "hop_ms",
     "timed",
     "us_hop_worst",
+    "us_network_median",
     "cpu_us_hop_median",
     "cpu_us_hop_p99",
     "cpu_us_hop_worst",

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from wheesht.spec.bundle import Bundle
 
 SPEECH = speech_like(6.0)
 X = speech_like(1.0).noisy
+CLOCK = time.perf_counter_ns
 
 
 def denoiser_or_skip(name):
@@ -32,7 +34,7 @@ def test_an_installed_denoiser_passes_and_enters(name):
     rival = denoiser_or_skip(name)
     found = check_denoiser(rival, SPEECH)
     assert found["backend"] == name and found["pause_db"] < -3 and found["speech_db"] > -20
-    who = contestants.denoiser(rival, X)
+    who = contestants.denoiser(rival, X, CLOCK)
     seconds = len(who.items) * who.seconds
     assert seconds == pytest.approx(3.0 if rival.hop_length is None else 1.0)
     assert who.facts.hop_ms == (None if rival.hop_length is None else 10.0)
@@ -139,7 +141,7 @@ def test_a_denoiser_gets_the_rate_that_it_takes():
     found = check_denoiser(fake(step, 480, 48000), SPEECH)
     assert set(lengths) == {480} and len(lengths) == 600
     assert found["pause_db"] == found["speech_db"] == -6.0
-    who = contestants.denoiser(fake(step, 480, 48000), X)
+    who = contestants.denoiser(fake(step, 480, 48000), X, CLOCK)
     assert len(who.items) == 100 and who.items[0].shape == (480,)
 
 
@@ -147,9 +149,18 @@ def test_a_denoiser_of_whole_signals_is_called_a_few_times():
     quiet = SPEECH.clean + 0.1 * SPEECH.noise
     whole = fake(lambda x: quiet if len(x) == len(quiet) else x, hop_length=None)
     assert check_denoiser(whole, SPEECH)["pause_db"] == pytest.approx(-20, abs=0.1)
-    who = contestants.denoiser(whole, X)
+    who = contestants.denoiser(whole, X, CLOCK)
     assert [len(item) for item in who.items] == 3 * [16000]
     assert who.seconds == 1.0 and who.facts.hop_ms is None and who.is_long
+
+
+def test_the_network_of_a_denoiser_is_timed_alone_where_it_can_be():
+    calls = []
+    rival = replace(fake(lambda hop: hop), network_step=lambda: calls.append(1))
+    who = contestants.denoiser(rival, X, iter([1, 8]).__next__)
+    assert who.inside(who.items[0]) == [7] and calls == [1]
+    assert [part.type for part in who.parts] == ["network"]
+    assert contestants.denoiser(fake(lambda hop: hop), X, CLOCK).inside is None
 
 
 def test_pcm_conversion_rounds_and_clips():

@@ -99,7 +99,7 @@ class Field:
             if rival in DENOISERS:
                 denoiser = DENOISERS[rival]()
                 self.gated.append(check_denoiser(denoiser, speech_like(TEST_SECONDS)))
-                self.contestants.append(contestants.denoiser(denoiser, self._x))
+                self.contestants.append(contestants.denoiser(denoiser, self._x, self._clock))
                 return
             for name, bundle in models.items():
                 network = NETWORKS[rival](bundle)

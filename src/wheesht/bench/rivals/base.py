@@ -54,6 +54,8 @@ class Denoiser:
         The timed call.
     finish : callable
         What `step` returned to float32 samples; not timed.
+    network_step : callable, optional
+        Runs its networks once more on what they were given last, without transforms and the like.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Denoiser:
     prepare: Callable[[np.ndarray], Any]
     step: Callable[[Any], Any]
     finish: Callable[[Any], np.ndarray]
+    network_step: Callable[[], object] | None = None
 
 
 FULL_SCALE = 32768  # of a 16-bit sample
