@@ -69,6 +69,27 @@ class Denoiser:
     network_step: Callable[[], object] | None = None
 
 
+def float32_denoiser(
+    name: str,
+    hop_length: int,
+    timed: str,
+    step: Callable[[np.ndarray], np.ndarray],
+    network_step: Callable[[], object],
+) -> Denoiser:
+    """Return a denoiser at 16 kHz whose samples come and go as they are."""
+    return Denoiser(
+        name=name,
+        dtype="f32",
+        sample_rate=16000,
+        hop_length=hop_length,
+        timed=timed,
+        prepare=lambda hop: np.ascontiguousarray(hop, np.float32),
+        step=step,
+        finish=lambda y: y,
+        network_step=network_step,
+    )
+
+
 FULL_SCALE = 32768  # of a 16-bit sample
 
 
