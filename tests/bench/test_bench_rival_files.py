@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from importlib import util
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from wheesht.bench import contestants, rivals
 from wheesht.bench.field import Field
-from wheesht.bench.rivals import dtln, gtcrn, nsnet2
+from wheesht.bench.rivals import dtln, gtcrn, nsnet2, rnnoise
 from wheesht.bench.rivals.files import opened, require_inputs
 from wheesht.bench.signals import hops_of, speech_like
 from wheesht.errors import GateError, MissingDependency
@@ -328,3 +329,28 @@ def test_nsnet2_in_its_package_needs_no_folder(tmp_path, monkeypatch):
     assert nsnet2._find(None) == nsnet2._find(tmp_path) == package / nsnet2.FILE
     (tmp_path / nsnet2.FILE).touch()
     assert nsnet2._find(tmp_path) == tmp_path / nsnet2.FILE
+
+
+def test_a_library_of_rnnoise_in_the_folder_goes_first_and_the_row_names_it(tmp_path):
+    found = util.find_spec("pyrnnoise")
+    if found is None:
+        pytest.skip("rnnoise needs: pip install 'wheesht[rivals]'")
+    (library,) = (
+        path
+        for folder in found.submodule_search_locations
+        for path in Path(folder).iterdir()
+        if path.name in rnnoise.NAMES
+    )
+    assert "process_frame of pyrnnoise/" in rivals.DENOISERS["rnnoise"](None).timed
+    folder = tmp_path / "avx2"
+    folder.mkdir()
+    assert "process_frame of pyrnnoise/" in rivals.DENOISERS["rnnoise"](folder).timed
+    shutil.copy(library, folder)
+    assert f"process_frame of avx2/{library.name} " in rivals.DENOISERS["rnnoise"](folder).timed
+
+
+def test_a_library_of_rnnoise_in_the_folder_that_cannot_be_loaded_is_not_passed_over(tmp_path):
+    path = tmp_path / "librnnoise.so"
+    path.write_text("no library\n")
+    with pytest.raises(GateError, match="^not timed: rnnoise: .*librnnoise.so cannot be read"):
+        rivals.DENOISERS["rnnoise"](tmp_path)

@@ -85,7 +85,7 @@ def bench(
     progress : callable
         Called with 1 after each of the runs.
     rival_files : Path, optional
-        The folder with files of rivals that no package brings.
+        The folder with files of rivals that no package brings: models, or a library of RNNoise.
 
     Returns
     -------

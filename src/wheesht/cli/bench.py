@@ -38,7 +38,7 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
     "--rival-files",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder with the models of dtln, dtln_int8, nsnet2 and gtcrn.",
+    help="Folder with the models of dtln, dtln_int8, nsnet2 and gtcrn, or a librnnoise.so.",
 )
 @click.option(
     "--isa",

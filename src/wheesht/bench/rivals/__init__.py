@@ -26,7 +26,7 @@ NETWORKS: dict[str, Callable[[Bundle], Network]] = {
 DENOISERS: dict[str, Callable[[Path | None], Denoiser]] = {
     "webrtc": lambda _: webrtc_denoiser(),
     "speexdsp": lambda _: speexdsp_denoiser(),
-    "rnnoise": lambda _: rnnoise_denoiser(),
+    "rnnoise": rnnoise_denoiser,
     "dtln": dtln_denoiser,
     "dtln_int8": dtln_int8_denoiser,
     "nsnet2": nsnet2_denoiser,
