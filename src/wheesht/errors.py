@@ -58,7 +58,7 @@ class CheckpointError(WheeshtError, ValueError):
 
 
 class MissingDependency(WheeshtError, ImportError):
-    """An optional package is not installed; the message holds the install command."""
+    """An optional package or file is absent; the message says how to get it."""
 
 
 class GateError(WheeshtError):

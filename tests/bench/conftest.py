@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +43,14 @@ def cores_are_left_alone():
     """Whatever keeps to a core gives the others back, fixtures of a module included."""
     yield
     assert cores() == CORES
+
+
+@pytest.fixture(scope="session")
+def rival_files():
+    """Folder of rivals' models beside the corpus; None where there is none."""
+    data = os.environ.get("WHEESHT_DATA")
+    folder = Path(data).resolve().parent / "peers" / "models" if data else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ ADDED = {
     "hop_ms",
     "timed",
     "us_hop_worst",
+    "us_network_median",
     "cpu_us_hop_median",
     "cpu_us_hop_p99",
     "cpu_us_hop_worst",
@@ -226,7 +227,16 @@ def test_every_known_rival_can_be_asked_for_at_once(bundle, monkeypatch):
         field.Field, "enter_rival", lambda self, rival, models: entered.append(rival)
     )
     bench(bundle, (100.0,), ("all",), conditions=QUICK)
-    assert entered == ["onnxruntime", "torch", "webrtc", "speexdsp", "rnnoise", "noisereduce"]
+    assert entered == [
+        *("onnxruntime", "torch", "webrtc", "speexdsp", "rnnoise"),
+        *("dtln", "dtln_int8", "nsnet2", "gtcrn", "noisereduce"),
+    ]
+
+
+def test_rivals_look_for_their_files_in_the_folder_that_is_named(bundle, tmp_path):
+    result = bench(bundle, (100.0,), ("gtcrn",), conditions=QUICK, rival_files=tmp_path)
+    assert len(result.rows) == 1
+    assert result.skipped[0].startswith(f"gtcrn needs gtcrn.onnx in {tmp_path}: ")
 
 
 def test_the_process_is_left_as_it_was(bundle):

@@ -61,12 +61,26 @@ def test_layers_share_the_hop_and_the_rest_is_what_is_left(contestant, run_of):
         ("rest", 6, 0),
     ]
     assert sum(part.share for part in row.layers) == pytest.approx(1, abs=1e-3)
-    assert row.us_recurrent_median == 32
+    assert row.us_recurrent_median == 32 and row.us_network_median == 36
 
 
 def test_another_runtime_has_recurrent_time_and_no_layers(contestant, run_of):
-    who = contestant(parts=(Part("recurrent", "gru"),), inside=list)
+    who = contestant(parts=(Part("recurrent", "recurrent"),), inside=list)
     (row,) = rows([who], [[run_of([50], inside_us=[[40], [42], [41]])]])
     assert row.us_recurrent_median == 41 and row.layers == ()
+    assert row.us_network_median is None  # its whole call
     (row,) = rows([contestant()], [[run_of([50])]])
-    assert row.us_recurrent_median is None
+    assert row.us_recurrent_median is row.us_network_median is None
+
+
+def test_a_denoiser_of_others_has_the_time_of_its_network_alone(contestant, run_of):
+    who = contestant(parts=(Part("network", "network"),), inside=list)
+    (row,) = rows([who], [[run_of([50], inside_us=[[30], [32], [31]])]])
+    assert row.us_network_median == 31
+    assert row.us_recurrent_median is None and row.layers == ()
+
+
+def test_layers_without_a_recurrent_one_take_no_time_in_such(contestant, run_of):
+    who = contestant(parts=(Part("fc", "linear"), Part("hop", "hop")), inside=list)
+    (row,) = rows([who], [[run_of([9], inside_us=[[4, 9]])]])
+    assert row.us_recurrent_median == 0 and row.us_network_median == 4

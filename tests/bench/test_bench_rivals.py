@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -18,31 +19,35 @@ from wheesht.spec.bundle import Bundle
 
 SPEECH = speech_like(6.0)
 X = speech_like(1.0).noisy
+CLOCK = time.perf_counter_ns
 
 
-def denoiser_or_skip(name):
+HOP_MS = {"dtln": 8.0, "dtln_int8": 8.0, "gtcrn": 16.0, "noisereduce": None}  # others 10
+
+
+def denoiser_or_skip(name, folder):
     try:
-        return rivals.DENOISERS[name]()
+        return rivals.DENOISERS[name](folder)
     except MissingDependency as missing:
         pytest.skip(str(missing))
 
 
 @pytest.mark.parametrize("name", rivals.DENOISERS)
-def test_an_installed_denoiser_passes_and_enters(name):
-    rival = denoiser_or_skip(name)
+def test_an_installed_denoiser_passes_and_enters(name, rival_files):
+    rival = denoiser_or_skip(name, rival_files)
     found = check_denoiser(rival, SPEECH)
     assert found["backend"] == name and found["pause_db"] < -3 and found["speech_db"] > -20
-    who = contestants.denoiser(rival, X)
+    who = contestants.denoiser(rival, X, CLOCK)
     seconds = len(who.items) * who.seconds
-    assert seconds == pytest.approx(3.0 if rival.hop_length is None else 1.0)
-    assert who.facts.hop_ms == (None if rival.hop_length is None else 10.0)
+    assert seconds == pytest.approx(3.0 if rival.hop_length is None else 1.0, abs=0.016)
+    assert who.facts.hop_ms == HOP_MS.get(name, 10.0)
     assert who.facts.sample_rate == rival.sample_rate and who.facts.timed == rival.timed
 
 
 @pytest.mark.parametrize("name", rivals.DENOISERS)
-def test_the_timed_call_lives_on_its_own(name):
+def test_the_timed_call_lives_on_its_own(name, rival_files):
     """Libraries in C write into memory that only the step may be holding."""
-    rival = denoiser_or_skip(name)
+    rival = denoiser_or_skip(name, rival_files)
     step, finish = rival.step, rival.finish
     pieces = [X] if rival.hop_length is None else hops_of(X, rival.hop_length)
     inputs = [rival.prepare(piece) for piece in pieces]
@@ -51,13 +56,13 @@ def test_the_timed_call_lives_on_its_own(name):
     filler = [np.full(480, 7.0, np.float32) for _ in range(100)]  # takes freed memory
     outputs = [np.array(finish(step(item))) for item in inputs]
     assert all(np.all(array == 7.0) for array in filler)
-    again = denoiser_or_skip(name)
+    again = denoiser_or_skip(name, rival_files)
     for item, want in zip(inputs, outputs, strict=True):
         assert np.array_equal(again.finish(again.step(item)), want)
 
 
 def test_webrtc_is_there_as_the_development_extra_promises():
-    assert isinstance(rivals.DENOISERS["webrtc"](), base.Denoiser)
+    assert isinstance(rivals.DENOISERS["webrtc"](None), base.Denoiser)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_a_denoiser_gets_the_rate_that_it_takes():
     found = check_denoiser(fake(step, 480, 48000), SPEECH)
     assert set(lengths) == {480} and len(lengths) == 600
     assert found["pause_db"] == found["speech_db"] == -6.0
-    who = contestants.denoiser(fake(step, 480, 48000), X)
+    who = contestants.denoiser(fake(step, 480, 48000), X, CLOCK)
     assert len(who.items) == 100 and who.items[0].shape == (480,)
 
 
@@ -147,9 +152,18 @@ def test_a_denoiser_of_whole_signals_is_called_a_few_times():
     quiet = SPEECH.clean + 0.1 * SPEECH.noise
     whole = fake(lambda x: quiet if len(x) == len(quiet) else x, hop_length=None)
     assert check_denoiser(whole, SPEECH)["pause_db"] == pytest.approx(-20, abs=0.1)
-    who = contestants.denoiser(whole, X)
+    who = contestants.denoiser(whole, X, CLOCK)
     assert [len(item) for item in who.items] == 3 * [16000]
     assert who.seconds == 1.0 and who.facts.hop_ms is None and who.is_long
+
+
+def test_the_network_of_a_denoiser_is_timed_alone_where_it_can_be():
+    calls = []
+    rival = replace(fake(lambda hop: hop), network_step=lambda: calls.append(1))
+    who = contestants.denoiser(rival, X, iter([1, 8]).__next__)
+    assert who.inside(who.items[0]) == [7] and calls == [1]
+    assert [part.type for part in who.parts] == ["network"]
+    assert contestants.denoiser(fake(lambda hop: hop), X, CLOCK).inside is None
 
 
 def test_pcm_conversion_rounds_and_clips():

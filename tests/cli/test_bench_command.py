@@ -39,6 +39,20 @@ def test_a_limit_that_no_run_can_keep_is_wrong_use(small_bundle, limit, capsys):
     assert "max-spread" in capsys.readouterr().err
 
 
+def test_a_folder_of_rivals_that_is_none_is_wrong_use(small_bundle, tmp_path, capsys):
+    absent = str(tmp_path / "absent")
+    assert run(["bench", str(small_bundle), *QUICK, "--rival-files", absent]) == 2
+    assert absent in capsys.readouterr().err
+
+
+def test_rivals_look_for_their_files_in_the_folder(small_bundle, tmp_path, capsys):
+    asked = ("--against", "dtln,gtcrn", "--rival-files", str(tmp_path))
+    assert run(["bench", str(small_bundle), *ANY_MACHINE, *asked]) == 0
+    err = capsys.readouterr().err
+    assert f"skipped: dtln needs dtln_1.onnx and dtln_2.onnx in {tmp_path}: " in err
+    assert f"skipped: gtcrn needs gtcrn.onnx in {tmp_path}: " in err
+
+
 def test_json_is_one_document_on_standard_output(small_bundle, capsys):
     asked = ("--update-percent", "100,50", "--against", "webrtc", "--isa", "all", "--json")
     assert run(["bench", str(small_bundle), *ANY_MACHINE, *asked]) == 0

@@ -69,7 +69,11 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Part:
-    """A layer, or with type ``hop`` the whole; MACs executed per second of audio."""
+    """A layer, with the MACs that it executes per second of audio, or several together.
+
+    The type is that of the layer, ``recurrent`` for all recurrent layers, ``network`` for all
+    layers, ``hop`` for the whole.
+    """
 
     name: str
     type: str
@@ -78,7 +82,12 @@ class Part:
     @property
     def is_recurrent(self) -> bool:
         """Whether its time counts as that of recurrent layers."""
-        return self.type == "gru"
+        return self.type in ("gru", "recurrent")
+
+    @property
+    def is_network(self) -> bool:
+        """Whether its time counts as that of the network."""
+        return self.type not in ("recurrent", "hop")
 
 
 def engine(
@@ -177,11 +186,11 @@ def network(
         step()
         return [clock() - started]
 
-    parts = (Part("recurrent", "gru"),)
+    parts = (Part("recurrent", "recurrent"),)
     return Contestant(facts, rival.step, list(seen), seconds, inside, parts)
 
 
-def denoiser(rival: Denoiser, x: np.ndarray) -> Contestant:
+def denoiser(rival: Denoiser, x: np.ndarray, clock: Callable[[], int]) -> Contestant:
     """Return a whole denoiser of others; what is and is not timed stands in its `timed`.
 
     Parameters
@@ -189,6 +198,8 @@ def denoiser(rival: Denoiser, x: np.ndarray) -> Contestant:
     rival : Denoiser
     x : ndarray, shape (N,)
         The signal, 16 kHz; resampled here to the rate that the rival takes.
+    clock : callable
+        Nanoseconds; for the network alone.
     """
     x = at_rate(x, rival.sample_rate)
     whole = rival.hop_length is None
@@ -210,8 +221,17 @@ def denoiser(rival: Denoiser, x: np.ndarray) -> Contestant:
         hop_ms=None if whole else 1e3 * samples / rival.sample_rate,
         timed=rival.timed,
     )
-    seconds = samples / rival.sample_rate
-    return Contestant(facts, rival.step, items, seconds, is_long=whole)
+    seconds, alone = samples / rival.sample_rate, rival.network_step
+    if alone is None:
+        return Contestant(facts, rival.step, items, seconds, is_long=whole)
+
+    def inside(_: Any) -> list[int]:
+        started = clock()
+        alone()
+        return [clock() - started]
+
+    parts = (Part("network", "network"),)
+    return Contestant(facts, rival.step, items, seconds, inside, parts, is_long=whole)
 
 
 def at_rate(x: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class Field:
         The signal that they are timed on, 16 kHz.
     clock : callable
         Nanoseconds of wall time.
+    rival_files : Path, optional
+        The folder with files of rivals that no package brings.
 
     Attributes
     ----------
@@ -34,15 +37,18 @@ class Field:
     gated : list of dict
         What was compared and how close it came.
     skipped : list of str
-        A sentence for each rival that is not installed.
+        A sentence for each rival that is not there.
     """
 
-    def __init__(self, x: np.ndarray, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, x: np.ndarray, clock: Callable[[], int], rival_files: Path | None = None
+    ) -> None:
         self.contestants: list[Contestant] = []
         self.gated: list[Found] = []
         self.skipped: list[str] = []
         self._x = x
         self._clock = clock
+        self._rival_files = rival_files
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> "Field":
@@ -97,9 +103,9 @@ class Field:
         """
         try:
             if rival in DENOISERS:
-                denoiser = DENOISERS[rival]()
+                denoiser = DENOISERS[rival](self._rival_files)
                 self.gated.append(check_denoiser(denoiser, speech_like(TEST_SECONDS)))
-                self.contestants.append(contestants.denoiser(denoiser, self._x))
+                self.contestants.append(contestants.denoiser(denoiser, self._x, self._clock))
                 return
             for name, bundle in models.items():
                 network = NETWORKS[rival](bundle)

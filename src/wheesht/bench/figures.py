@@ -1,6 +1,6 @@
 """From times to the figures of a row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -46,17 +46,18 @@ def _row(who: Contestant, runs: Sequence[Run], ratio: float, spread: float) -> R
     wall = {} if whole_file else _of_hops([run.wall for run in runs], "us_hop")
     cpu = {} if whole_file else _of_hops([run.cpu for run in runs], "cpu_us_hop")
     hops: dict[str, Any] = wall | cpu
-    layers, recurrent = _parts(who.parts, [run.inside for run in runs])
+    inside = [run.inside for run in runs]
     facts: dict[str, Any] = asdict(who.facts)
     return Row(
         **facts,
         **hops,
-        us_recurrent_median=recurrent,
+        us_recurrent_median=_together(who.parts, inside, lambda part: part.is_recurrent),
+        us_network_median=_together(who.parts, inside, lambda part: part.is_network),
         us_per_10ms=round(per_call * REFERENCE_MS / (1e3 * who.seconds), 3),
         rtf=round(per_call * 1e-6 / who.seconds, 6),
         ratio=round(ratio, 4),
         spread=round(spread, 4),
-        layers=layers,
+        layers=_layers(who.parts, inside),
     )
 
 
@@ -72,24 +73,32 @@ def _of_hops(runs: Sequence[np.ndarray], name: str) -> dict[str, float | None]:
     }
 
 
-def _parts(
-    parts: Sequence[Part], inside: Sequence[np.ndarray]
-) -> tuple[tuple[PartTime, ...], float | None]:
-    """Return the time of each layer, where they are known, and that of the recurrent ones."""
-    if not parts:
-        return (), None
-    recurrent = [i for i, part in enumerate(parts) if part.is_recurrent]
-    together = [np.median(run[:, recurrent].sum(axis=1)) for run in inside]
-    us_recurrent = round(float(np.median(together)) / 1e3, 2)
-    if parts[-1].type != "hop":
-        return (), us_recurrent
+def _together(
+    parts: Sequence[Part], inside: Sequence[np.ndarray], is_meant: Callable[[Part], bool]
+) -> float | None:
+    """Return the time of some parts; None where neither they nor layers are known."""
+    columns = [i for i, part in enumerate(parts) if is_meant(part)]
+    if not columns and not _has_layers(parts):
+        return None
+    together = [np.median(run[:, columns].sum(axis=1)) for run in inside]
+    return round(float(np.median(together)) / 1e3, 2)
+
+
+def _layers(parts: Sequence[Part], inside: Sequence[np.ndarray]) -> tuple[PartTime, ...]:
+    """Return the time of each layer, where they are known."""
+    if not _has_layers(parts):
+        return ()
     # What is no layer: the transform and its inverse, features, the mask.
     runs = [np.column_stack([run[:, :-1], run[:, -1] - run[:, :-1].sum(axis=1)]) for run in inside]
     us = np.median([np.median(run, axis=0) for run in runs], axis=0) / 1e3
     hop = float(np.median([np.median(run[:, -1]) for run in inside])) / 1e3
     named = [*parts[:-1], Part("rest", "transform, features, mask")]
-    times = [
+    return tuple(
         PartTime(part.name, part.type, round(float(t), 2), part.executed_macs, round(t / hop, 4))
         for part, t in zip(named, us.tolist(), strict=True)
-    ]
-    return tuple(times), us_recurrent
+    )
+
+
+def _has_layers(parts: Sequence[Part]) -> bool:
+    """Whether the parts are those of the engine: layers, then the whole hop."""
+    return bool(parts) and parts[-1].type == "hop"

@@ -49,6 +49,9 @@ class Row:
         The same in CPU time of the thread: without the times when it had to wait for its core.
     us_recurrent_median : float or None
         In recurrent layers, where they can be told apart.
+    us_network_median : float or None
+        In the network, without transforms and what else surrounds it, where it can be told apart;
+        None for a row whose whole call is the network.
     us_per_10ms : float
         Microseconds per 10 ms of audio, for comparison between different hops.
     rtf : float
@@ -73,6 +76,7 @@ class Row:
     hop_ms: float | None
     timed: str
     us_recurrent_median: float | None
+    us_network_median: float | None
     us_per_10ms: float
     rtf: float
     ratio: float

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ def bench(
     isas: Sequence[str] = ("",),
     conditions: Conditions | None = None,
     progress: Callable[[float], None] = lambda step: None,
+    rival_files: Path | None = None,
 ) -> Result:
     """Measure the engine hop by hop, beside other runtimes and denoisers.
 
@@ -76,12 +78,14 @@ def bench(
     update_percents : sequence of float
         A row each. With several models, those outside the range of one are left out for it.
     against : sequence of str
-        Names of `rivals.KNOWN`, or ``all``; one that is not installed is skipped with a sentence.
+        Names of `rivals.KNOWN`, or ``all``; one that is not there is skipped with a sentence.
     isas : sequence of str
         Instruction sets of the engine; empty for the best of this machine, ``all`` for every one.
     conditions : Conditions, optional
     progress : callable
         Called with 1 after each of the runs.
+    rival_files : Path, optional
+        The folder with files of rivals that no package brings: models, or a library of RNNoise.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def bench(
     _require(how)
     hop_length = next(iter(named.values())).spec.front_end.hop_length
     x = speech_like(how.hops * hop_length / SAMPLE_RATE).noisy
-    with one_core() as core, Field(x, how.clocks.wall) as field:
+    with one_core() as core, Field(x, how.clocks.wall, rival_files) as field:
         for name, bundle in named.items():
             field.enter_engine(name, bundle, settings[name], isas)
         if how.times:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-HEADS = ("us/hop", "p99", "worst", "recurrent", "ratio", "real time", "MMAC/s")
+HEADS = ("us/hop", "p99", "worst", "network", "recurrent", "ratio", "real time", "MMAC/s")
 BUSY_SHARE = 0.95  # of the core; with less of it, wall times of single hops hold the waits
 
 
@@ -54,6 +54,7 @@ def _rows(document: dict[str, Any]) -> list[str]:
                 _number(row["us_hop_median"], 2),
                 _number(row[f"{tail}_p99"], 2),
                 _number(row[f"{tail}_worst"], 1),
+                _number(row["us_network_median"], 2),
                 _number(row["us_recurrent_median"], 2),
                 _number(row["ratio"], 3),
                 f"{1 / row['rtf']:.0f}x",

@@ -1,6 +1,7 @@
 """`wheesht bench`: what the engine costs in time and memory, beside others."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -31,7 +32,13 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
     default="",
     metavar="NAME[,NAME]",
     help="Other runtimes (onnxruntime, torch), other denoisers (webrtc, speexdsp, rnnoise, "
-    "noisereduce), or all. One that is not installed is skipped.",
+    "dtln, dtln_int8, nsnet2, gtcrn, noisereduce), or all. One that is not there is skipped.",
+)
+@click.option(
+    "--rival-files",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder with the models of dtln, dtln_int8, nsnet2 and gtcrn, or a librnnoise.so.",
 )
 @click.option(
     "--isa",
@@ -64,6 +71,7 @@ def command(
     models: tuple[str, ...],
     update_percents: tuple[float, ...] | None,
     against: tuple[str, ...],
+    rival_files: Path | None,
     isas: tuple[str, ...],
     runs: int,
     hops: int,
@@ -100,7 +108,7 @@ def command(
     conditions = Conditions(runs, hops, max_spread, times, processes, instructions)
     with progress_bar(runs if times else 0, f"{runs} runs") as advance:
         document = bench(
-            bundles, update_percents, against, isas or ("",), conditions, advance
+            bundles, update_percents, against, isas or ("",), conditions, advance, rival_files
         ).to_dict()
     click.echo(json.dumps(document, indent=2) if as_json else as_text(document))
     for sentence in notes(document):

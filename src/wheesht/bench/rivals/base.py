@@ -54,6 +54,8 @@ class Denoiser:
         The timed call.
     finish : callable
         What `step` returned to float32 samples; not timed.
+    network_step : callable, optional
+        Runs its networks once more on what they were given last, without transforms and the like.
     """
 
     name: str
@@ -64,6 +66,28 @@ class Denoiser:
     prepare: Callable[[np.ndarray], Any]
     step: Callable[[Any], Any]
     finish: Callable[[Any], np.ndarray]
+    network_step: Callable[[], object] | None = None
+
+
+def float32_denoiser(
+    name: str,
+    hop_length: int,
+    timed: str,
+    step: Callable[[np.ndarray], np.ndarray],
+    network_step: Callable[[], object],
+) -> Denoiser:
+    """Return a denoiser at 16 kHz whose samples come and go as they are."""
+    return Denoiser(
+        name=name,
+        dtype="f32",
+        sample_rate=16000,
+        hop_length=hop_length,
+        timed=timed,
+        prepare=lambda hop: np.ascontiguousarray(hop, np.float32),
+        step=step,
+        finish=lambda y: y,
+        network_step=network_step,
+    )
 
 
 FULL_SCALE = 32768  # of a 16-bit sample

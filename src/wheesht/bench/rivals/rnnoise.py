@@ -1,28 +1,41 @@
-"""RNNoise, through ctypes: the library inside the package pyrnnoise, or one of the system."""
+"""RNNoise, through ctypes: a library of one's own, that of the package pyrnnoise, the system's."""
 
+import contextlib
 import ctypes
 import ctypes.util
+from collections.abc import Iterable
 from importlib import util
 from pathlib import Path
 
 import numpy as np
 
 from wheesht.bench.rivals.base import FULL_SCALE, Denoiser
+from wheesht.bench.rivals.files import opened
 from wheesht.errors import MissingDependency
 
 SAMPLE_RATE = 48000  # it takes nothing else
 HOP_LENGTH = 480
+NAMES = ("librnnoise.so", "librnnoise.dylib", "rnnoise.dll")
 
 
-def rnnoise_denoiser() -> Denoiser:
+def rnnoise_denoiser(folder: Path | None = None) -> Denoiser:
     """Return RNNoise with the weights that its library holds.
+
+    How fast it is depends on how it was compiled, so the row names the file.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        A library in it goes before all others.
 
     Raises
     ------
+    GateError
+        The library in the folder cannot be loaded.
     MissingDependency
         Neither pyrnnoise nor librnnoise is found.
     """
-    library = _load()
+    library, place = _load(folder)
     state = _State(library)
     out = np.zeros(HOP_LENGTH, np.float32)
     pointer, process = out.ctypes.data, library.rnnoise_process_frame
@@ -36,7 +49,7 @@ def rnnoise_denoiser() -> Denoiser:
         dtype="f32",
         sample_rate=SAMPLE_RATE,
         hop_length=HOP_LENGTH,
-        timed="rnnoise_process_frame through ctypes at 48 kHz; resampling left out",
+        timed=f"rnnoise_process_frame of {place} through ctypes at 48 kHz; resampling left out",
         prepare=_Samples,
         step=step,
         finish=lambda y: y / FULL_SCALE,
@@ -63,25 +76,34 @@ class _State:
         self._destroy(self.handle)
 
 
-def _load() -> ctypes.CDLL:
-    for name in (*_inside_pyrnnoise(), ctypes.util.find_library("rnnoise")):
-        try:
-            library = ctypes.CDLL(str(name)) if name else None
-        except OSError:
-            continue
-        if library is not None:
-            library.rnnoise_create.restype = ctypes.c_void_p
-            library.rnnoise_create.argtypes = [ctypes.c_void_p]
-            library.rnnoise_destroy.argtypes = [ctypes.c_void_p]
-            library.rnnoise_process_frame.restype = ctypes.c_float
-            library.rnnoise_process_frame.argtypes = 3 * [ctypes.c_void_p]
-            return library
+def _load(folder: Path | None) -> tuple[ctypes.CDLL, str]:
+    """Return the library, and where it was found."""
+    for path in _inside([] if folder is None else [folder]):
+        return _declared(opened("rnnoise", path, ctypes.CDLL)), _short(path)
+    found = util.find_spec("pyrnnoise")  # importing it would load its plots too
+    package = [] if found is None else list(found.submodule_search_locations or [])
+    for path in _inside(map(Path, package)):
+        with contextlib.suppress(OSError):
+            return _declared(ctypes.CDLL(str(path))), _short(path)
+    if name := ctypes.util.find_library("rnnoise"):
+        with contextlib.suppress(OSError):
+            return _declared(ctypes.CDLL(name)), name
     raise MissingDependency("rnnoise needs: pip install 'wheesht[rivals]'")
 
 
-def _inside_pyrnnoise() -> list[Path]:
-    """Return the libraries in the package's folder; importing it would load its plots too."""
-    found = util.find_spec("pyrnnoise")
-    folders = [] if found is None else list(found.submodule_search_locations or [])
-    names = ("librnnoise.so", "librnnoise.dylib", "rnnoise.dll")
-    return [Path(folder) / name for folder in folders for name in names]
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    library.rnnoise_create.restype = ctypes.c_void_p
+    library.rnnoise_create.argtypes = [ctypes.c_void_p]
+    library.rnnoise_destroy.argtypes = [ctypes.c_void_p]
+    library.rnnoise_process_frame.restype = ctypes.c_float
+    library.rnnoise_process_frame.argtypes = 3 * [ctypes.c_void_p]
+    return library
+
+
+def _inside(folders: Iterable[Path]) -> list[Path]:
+    return [folder / name for folder in folders for name in NAMES if (folder / name).is_file()]
+
+
+def _short(path: Path) -> str:
+    """Return its folder's name and its own."""
+    return f"{path.resolve().parent.name}/{path.name}"
