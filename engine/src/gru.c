@@ -155,9 +155,7 @@ static void update_gates(wh_stream *s, const cell *c, const rows *x, const rows 
     if (has_integers(c->layer)) {
         const rows gates = {s->work.pre_z, h->positions, n, h->step};
         wh_int_product(s, c->layer, &c->z_x, c->bias, x, &gates, wh_padded(c->layer->input_size));
-        for (int32_t k = 0; k < h->positions; ++k)
-            s->kernels->s8_round(s->work.seen_h + k * wh_padded(n), h->data + k * h->step,
-                                 STATE_INVERSE, n);
+        wh_round_rows(s->kernels, s->work.seen_h, wh_padded(n), h, STATE_INVERSE);
         s->kernels->s8_panels(s->work.pre_z, h->step, &c->z_h, 1.0f, s->work.pre_z, h->step,
                               s->work.seen_h, wh_padded(n), n, h->positions);
     } else {
@@ -275,8 +273,8 @@ static void gates_together(wh_stream *s, int32_t step, int32_t count, const cell
     if (has_integers(c->layer)) {
         const rows from = {x->data, count, x->channels, step}, gates = {s->work.pre_z, count, n, step};
         wh_int_product(s, c->layer, &c->z_x, c->bias, &from, &gates, 4 * step);
-        for (int32_t k = 0; k < count; ++k)
-            s->kernels->s8_round(s->work.seen_h + 4 * step * k, h->data + step * k, STATE_INVERSE, n);
+        const rows states = {h->data, count, n, step};
+        wh_round_rows(s->kernels, s->work.seen_h, 4 * step, &states, STATE_INVERSE);
         s->kernels->s8_panels(s->work.pre_z, step, &c->z_h, 1.0f, s->work.pre_z, step,
                               s->work.seen_h, 4 * step, n, count);
     } else {

@@ -148,6 +148,20 @@ void wh_band_synthesis_run(wh_stream *s, int32_t i);
 void wh_int_product(wh_stream *s, const wh_layer *la, const wh_int_rows *w, const float *add,
                     const rows *x, const rows *y, int32_t seen_step);
 
+/* Rounds values at every position, those of the next position `to_step` bytes further; where rows
+ * have no gaps on either side, in one run. */
+static inline void wh_round_rows(const wh_kernels *k, int8_t *to, int32_t to_step, const rows *from,
+                                 float inverse)
+{
+    if (from->step == to_step) {
+        k->s8_round(to, from->data, inverse, (from->positions - 1) * to_step + from->channels);
+        return;
+    }
+    for (int32_t p = 0; p < from->positions; ++p)
+        k->s8_round(to + (ptrdiff_t)p * to_step, from->data + (ptrdiff_t)p * from->step, inverse,
+                    from->channels);
+}
+
 /* Rows of integer panels padded to whole panels, and bytes of such panels. */
 static inline int32_t wh_panel_rows(int32_t n_rows)
 {

@@ -15,13 +15,10 @@ void wh_int_product(wh_stream *s, const wh_layer *la, const wh_int_rows *w, cons
 {
     const wh_kernels *k = s->kernels;
     int8_t *seen = s->work.seen, *fine = s->work.fine;
-    for (int32_t p = 0; p < x->positions; ++p) {
-        const float *from = x->data + p * x->step;
+    if (!la->fine_inputs) wh_round_rows(k, seen, seen_step, x, la->inverse);
+    for (int32_t p = 0; la->fine_inputs && p < x->positions; ++p) {
         const ptrdiff_t at = (ptrdiff_t)p * seen_step;
-        if (la->fine_inputs)
-            k->s16_round(fine + at, seen + at, from, la->inverse, w->cols);
-        else
-            k->s8_round(seen + at, from, la->inverse, w->cols);
+        k->s16_round(fine + at, seen + at, x->data + p * x->step, la->inverse, w->cols);
     }
     float factor = 1.0f;
     int32_t add_step = 0;

@@ -201,6 +201,11 @@ enum {
     INT_CHUNKS = WH_VECTOR_BYTES == 64 ? 2 : 1   /* chunks that a vector holds */
 };
 
+WH_INLINE int32_t wh_int_min(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
 WH_INLINE wh_int_vec load_integers(const void *p)
 {
     wh_int_vec v;
@@ -311,16 +316,20 @@ WH_INLINE void int_unit_chunks(wh_unit_lanes s[INT_GROUP], const int8_t *const b
             s[u].of[v] = dot(s[u].of[v], load_integers(block[u] + 2 * i + v * WH_VECTOR_BYTES), x);
 }
 
-/* Adds one part of INT_GROUP units; asks for the same part of the units that come next. */
-WH_INLINE void int_unit_part(wh_unit_lanes got[INT_GROUP], const int8_t *const block[INT_GROUP],
-                             const int8_t *const next[INT_GROUP], const int8_t *q, int32_t cols)
+/* Adds one part of INT_GROUP units, `at` bytes into their blocks; with `next` it asks for the same part
+ * of those that come next. */
+WH_INLINE void int_unit_part(wh_unit_lanes got[INT_GROUP], const int8_t *const blocks[INT_GROUP],
+                             const int8_t *const next[INT_GROUP], size_t at, const int8_t *q,
+                             int32_t cols)
 {
+    const int8_t *block[INT_GROUP];
+    for (int u = 0; u < INT_GROUP; ++u) block[u] = blocks[u] + at;
     wh_unit_lanes s[INT_GROUP];
     for (int u = 0; u < INT_GROUP; ++u)
         for (int v = 0; v < INT_ROWS; ++v) s[u].of[v] = no_integers();
     int32_t i = 0;
     for (; i + 2 * WH_LANES <= cols; i += 2 * WH_LANES) { /* a cache line of each unit */
-        for (int u = 0; u < INT_GROUP; ++u) __builtin_prefetch(next[u] + 2 * i);
+        for (int u = 0; next && u < INT_GROUP; ++u) __builtin_prefetch(next[u] + at + 2 * i);
         for (int k = 0; k < 2 * WH_LANES; k += INT_CHUNKS * WH_LANES)
             int_unit_chunks(s, block, q, i + k);
     }
@@ -411,35 +420,40 @@ WH_INLINE void finish_units(wh_unit_sums y, int32_t k, const four_units *s, cons
 }
 #endif
 
+/* Blocks of this many bytes belong to matrices that no near cache holds. */
+enum { FAR_BLOCK = 1024 };
+
+/* The units from place k on, of which all but the first may be the last one again. */
+WH_INLINE void int_unit_group(wh_unit_sums y, const wh_int_units *w, const int8_t *x,
+                              const int8_t *h, const int32_t *units, int32_t k, int32_t count, int far)
+{
+    const size_t of_h = 2 * (size_t)w->x_cols, size = of_h + 2 * (size_t)w->h_cols;
+    const int8_t *block[INT_GROUP], *next[INT_GROUP];
+    int32_t unit[INT_GROUP];
+    four_units sums[INT_GROUP / 4];
+    wh_unit_lanes from_x[INT_GROUP], from_h[INT_GROUP];
+    for (int u = 0; u < INT_GROUP; ++u) {
+        unit[u] = units[wh_int_min(k + u, count - 1)];
+        block[u] = w->blocks + (size_t)unit[u] * size;
+        if (far)
+            next[u] = w->blocks + (size_t)units[wh_int_min(k + u + INT_GROUP, count - 1)] * size;
+    }
+    int_unit_part(from_x, block, far ? next : NULL, 0, x, w->x_cols);
+    int_unit_part(from_h, block, far ? next : NULL, of_h, h, w->h_cols);
+    for (int f = 0; f < INT_GROUP / 4; ++f) {
+        memcpy(sums[f].x, from_x + 4 * f, sizeof sums[f].x);
+        memcpy(sums[f].h, from_h + 4 * f, sizeof sums[f].h);
+        finish_units(y, k + 4 * f, &sums[f], w, unit + 4 * f);
+    }
+}
+
 static void s8_units_vector(wh_unit_sums y, const wh_int_units *w, const int8_t *x,
                             const int8_t *h, const int32_t *units, int32_t count)
 {
-    const size_t size = 2 * (size_t)(w->x_cols + w->h_cols);
-    const size_t of_h = 2 * (size_t)w->x_cols;
-    for (int32_t k = 0; k < count; k += INT_GROUP) {
-        const int8_t *block[INT_GROUP], *in_h[INT_GROUP], *next[INT_GROUP], *next_h[INT_GROUP];
-        int32_t unit[INT_GROUP];
-        four_units sums[INT_GROUP / 4];
-        for (int u = 0; u < INT_GROUP; ++u) {
-            const int32_t here = k + u < count ? k + u : count - 1;
-            const int32_t after = here + INT_GROUP < count ? here + INT_GROUP : count - 1;
-            unit[u] = units[here];
-            block[u] = w->blocks + (size_t)unit[u] * size;
-            next[u] = w->blocks + (size_t)units[after] * size;
-            in_h[u] = block[u] + of_h;
-            next_h[u] = next[u] + of_h;
-        }
-        wh_unit_lanes from_x[INT_GROUP], from_h[INT_GROUP];
-        int_unit_part(from_x, block, next, x, w->x_cols);
-        int_unit_part(from_h, in_h, next_h, h, w->h_cols);
-        for (int f = 0; f < INT_GROUP / 4; ++f) {
-            for (int u = 0; u < 4; ++u) {
-                sums[f].x[u] = from_x[4 * f + u];
-                sums[f].h[u] = from_h[4 * f + u];
-            }
-            finish_units(y, k + 4 * f, &sums[f], w, unit + 4 * f);
-        }
-    }
+    if (2 * (w->x_cols + w->h_cols) >= FAR_BLOCK)
+        for (int32_t k = 0; k < count; k += INT_GROUP) int_unit_group(y, w, x, h, units, k, count, 1);
+    else
+        for (int32_t k = 0; k < count; k += INT_GROUP) int_unit_group(y, w, x, h, units, k, count, 0);
 }
 
 #endif

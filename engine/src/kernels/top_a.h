@@ -60,10 +60,42 @@ static inline void count_reaching(int32_t counts[PROBES], const int32_t *keys, i
     memcpy(counts, found, sizeof found);
 }
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+
+/* Places of the bits that are set in four. */
+static const uint8_t SET_BITS[16][4] = {{0},          {0},       {1},       {0, 1}, {2},    {0, 2},
+                                        {1, 2},       {0, 1, 2}, {3},       {0, 3}, {1, 3}, {0, 1, 3},
+                                        {2, 3},       {0, 2, 3}, {1, 2, 3}, {0, 1, 2, 3}};
+
+/* The keys from i on that reach the limit, four at a time. */
+static inline int32_t list_fours(int32_t *units, const int32_t *keys, int32_t n, int32_t limit)
+{
+    const __m128i below = _mm_set1_epi32(limit - 1); /* limit is above INT32_MIN */
+    __m128i index = _mm_setzero_si128();
+    int32_t count = 0;
+    for (int32_t i = 0; i + 4 <= n; i += 4) { /* writes up to four places further than it keeps */
+        const __m128i v = _mm_loadu_si128((const __m128i *)(keys + i));
+        const int reach = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(v, below)));
+        int32_t four;
+        memcpy(&four, SET_BITS[reach], sizeof four);
+        const __m128i places = _mm_add_epi32(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(four)), index);
+        _mm_storeu_si128((__m128i *)(units + count), places);
+        count += __builtin_popcount((unsigned)reach);
+        index = _mm_add_epi32(index, _mm_set1_epi32(4));
+    }
+    return count;
+}
+#endif
+
 static inline void list_reaching(int32_t *units, const int32_t *keys, int32_t n, int32_t limit)
 {
-    int32_t count = 0;
-    for (int32_t i = 0; i < n; ++i) { /* writes one place further than it keeps */
+    int32_t count = 0, i = 0;
+#if defined(__AVX2__)
+    count = limit == INT32_MIN ? 0 : list_fours(units, keys, n, limit);
+    i = limit == INT32_MIN ? 0 : n / 4 * 4;
+#endif
+    for (; i < n; ++i) { /* writes one place further than it keeps */
         units[count] = i;
         count += keys[i] >= limit;
     }
