@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "model.h"
+#include "reading.h"
 
 namespace {
 
@@ -489,6 +490,8 @@ NB_MODULE(_ext, m)
     m.attr("PANEL_ROWS") = WH_PANEL_ROWS;
     m.def("isa_names", &isa_names,
           "Return the instruction sets usable on this CPU, slowest first, from 'scalar' on.");
+    m.def("read_nanoseconds", &read_nanoseconds, nb::arg("bytes"),
+          "Return the time of one plain read of a block of so many bytes.");
     bind_model(m);
     bind_stream(m);
     bind_pool(m);

@@ -14,6 +14,7 @@ from wheesht.bench.rivals.base import Denoiser, Network
 from wheesht.bench.signals import SAMPLE_RATE, hops_of
 from wheesht.engine import _ext
 from wheesht.spec.bundle import Bundle
+from wheesht.spec.cost import weight_bytes_per_hop
 
 WHOLE_FILES = 3  # calls per run of a denoiser that takes a whole signal only
 SHOWN_HASH = 12  # hexadecimal digits of a bundle's SHA-256, as in a study's scores
@@ -34,6 +35,7 @@ class Facts:
     sample_rate: int
     hop_ms: float | None
     timed: str
+    weight_bytes_hop: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def engine(
         backend="wheesht",
         model=name,
         model_sha256=bundle.sha256[:SHOWN_HASH],
-        dtype="f32",
+        dtype=spec.dtype,
         isa=stream.isa,
         update_percent=percent,
         update_fraction=round(updated / units, 4) if units else None,
@@ -127,23 +129,33 @@ def engine(
         sample_rate=spec.sample_rate,
         hop_ms=1e3 / spec.frames_per_second,
         timed="samples to samples",
+        weight_bytes_hop=weight_bytes_per_hop(spec, percent),
     )
     parts = [
         Part(layer.name, layer.type, round(macs))
         for layer, macs in zip(spec.layers, per_second, strict=True)
     ]
 
+    weights = weight_bytes_per_hop(spec, percent)
+
     def inside(hop: np.ndarray) -> list[int]:
+        read = _ext.read_nanoseconds(weights)
         stream.set_profiling(True)
         before = [*stream.layer_nanoseconds(), stream.total_nanoseconds()]
         stream.process(hop)
         after = [*stream.layer_nanoseconds(), stream.total_nanoseconds()]
         stream.set_profiling(False)
-        return [b - a for a, b in zip(before, after, strict=True)]
+        times = [b - a for a, b in zip(before, after, strict=True)]
+        return [*times[:-1], read, times[-1]]
 
     seconds = 1 / spec.frames_per_second
     return Contestant(
-        facts, stream.process, list(hops), seconds, inside, (*parts, Part("hop", "hop"))
+        facts,
+        stream.process,
+        list(hops),
+        seconds,
+        inside,
+        (*parts, Part("plain read", "read"), Part("hop", "hop")),
     )
 
 

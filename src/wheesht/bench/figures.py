@@ -53,6 +53,7 @@ def _row(who: Contestant, runs: Sequence[Run], ratio: float, spread: float) -> R
         **hops,
         us_recurrent_median=_together(who.parts, inside, lambda part: part.is_recurrent),
         us_network_median=_together(who.parts, inside, lambda part: part.is_network),
+        us_read_median=_together(who.parts, inside, lambda part: part.type == "read"),
         us_per_10ms=round(per_call * REFERENCE_MS / (1e3 * who.seconds), 3),
         rtf=round(per_call * 1e-6 / who.seconds, 6),
         ratio=round(ratio, 4),
@@ -88,11 +89,12 @@ def _layers(parts: Sequence[Part], inside: Sequence[np.ndarray]) -> tuple[PartTi
     """Return the time of each layer, where they are known."""
     if not _has_layers(parts):
         return ()
-    # What is no layer: the transform and its inverse, features, the mask.
-    runs = [np.column_stack([run[:, :-1], run[:, -1] - run[:, :-1].sum(axis=1)]) for run in inside]
+    # What is no layer: the transform and its inverse, features, the mask. Behind the layers stand
+    # the plain read, which is none, and the whole hop.
+    runs = [np.column_stack([run[:, :-2], run[:, -1] - run[:, :-2].sum(axis=1)]) for run in inside]
     us = np.median([np.median(run, axis=0) for run in runs], axis=0) / 1e3
     hop = float(np.median([np.median(run[:, -1]) for run in inside])) / 1e3
-    named = [*parts[:-1], Part("rest", "transform, features, mask")]
+    named = [*parts[:-2], Part("rest", "transform, features, mask")]
     return tuple(
         PartTime(part.name, part.type, round(float(t), 2), part.executed_macs, round(t / hop, 4))
         for part, t in zip(named, us.tolist(), strict=True)
@@ -100,5 +102,5 @@ def _layers(parts: Sequence[Part], inside: Sequence[np.ndarray]) -> tuple[PartTi
 
 
 def _has_layers(parts: Sequence[Part]) -> bool:
-    """Whether the parts are those of the engine: layers, then the whole hop."""
+    """Whether the parts are those of the engine: layers, a plain read, then the whole hop."""
     return bool(parts) and parts[-1].type == "hop"

@@ -52,6 +52,10 @@ class Row:
     us_network_median : float or None
         In the network, without transforms and what else surrounds it, where it can be told apart;
         None for a row whose whole call is the network.
+    weight_bytes_hop : int or None
+        Bytes of the matrices that a hop needs at least once, of the engine.
+    us_read_median : float or None
+        A plain read of as many bytes, beside the engine: what no kernel can be faster than.
     us_per_10ms : float
         Microseconds per 10 ms of audio, for comparison between different hops.
     rtf : float
@@ -77,11 +81,13 @@ class Row:
     timed: str
     us_recurrent_median: float | None
     us_network_median: float | None
+    us_read_median: float | None
     us_per_10ms: float
     rtf: float
     ratio: float
     spread: float
     layers: tuple[PartTime, ...]
+    weight_bytes_hop: int | None = None
     us_hop_median: float | None = None
     us_hop_p99: float | None = None
     us_hop_worst: float | None = None

@@ -81,8 +81,18 @@ def _layers(rows: Sequence[dict[str, Any]]) -> list[str]:
             cells = [row["layers"][i] for row in own]
             times = [f"{c['us_median']:.2f}{100 * c['share']:4.0f} %" for c in cells]
             table.append((f"  {layer['name']}: {layer['type']}", *times))
-        lines += _aligned(table)
+        lines += [*_aligned(table), *_roofline(own)]
     return lines
+
+
+def _roofline(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Say how near the layers come to a plain read of their weights."""
+    cells = []
+    for row in rows:
+        size, read = row["weight_bytes_hop"] / 1e6, row["us_read_median"]
+        layers = sum(layer["us_median"] for layer in row["layers"][:-1])
+        cells.append(f"{size:.3f} MB, {read:.1f} us, {100 * read / layers:.0f} %")
+    return [f"  weights of a hop, plain read of them, read over layers: {'; '.join(cells)}"]
 
 
 def _processes(cold: dict[str, Any], memory: dict[str, Any]) -> list[str]:

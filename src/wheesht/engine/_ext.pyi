@@ -12,6 +12,7 @@ LANES: int
 PANEL_ROWS: int
 
 def isa_names() -> list[str]: ...
+def read_nanoseconds(bytes: int) -> int: ...
 
 class Model:
     def __init__(

@@ -13,7 +13,7 @@ from wheesht.errors import ParameterError
 from wheesht.spec.bands import band_rows
 from wheesht.spec.front_end import ScaledSpectrum
 from wheesht.spec.heads import DeepFilter, MagnitudeFilter
-from wheesht.spec.integers import has_integers
+from wheesht.spec.integers import has_integers, is_scale
 from wheesht.spec.layers import GRU, BandAnalysis, BandSynthesis, Conv, Layer, LayerNorm, Linear
 from wheesht.spec.model_spec import ModelSpec, selected_units
 from wheesht.spec.shapes import Shape
@@ -101,6 +101,25 @@ def weight_bytes(spec: ModelSpec) -> int:
         math.prod(shape) * (1 if has_integers(name, shapes) else FLOAT_BYTES)
         for name, shape in shapes.items()
     )
+
+
+def weight_bytes_per_hop(spec: ModelSpec, update_percent: float) -> int:
+    """Return the bytes of the matrices that one hop needs at least once.
+
+    Of a top-A layer with one position all rows of z, and r and c of the units it updates; at many
+    positions other units are chosen at each, and all rows count.
+    """
+    total = 0
+    for layer, shape in zip(spec.layers, spec.layer_shapes, strict=True):
+        size = FLOAT_BYTES if getattr(layer, "dtype", "f32") == "f32" else 1
+        if isinstance(layer, GRU) and layer.gate == "top_a" and shape.positions == 1:
+            rows = layer.hidden_size + 2 * selected_units(update_percent, layer.hidden_size)
+            total += size * rows * (layer.input_size + layer.hidden_size)
+            continue
+        for name, dimensions in layer.tensor_shapes().items():
+            matrix = len(dimensions) > 1 and not is_scale(name)
+            total += size * math.prod(dimensions) if matrix and "bias" not in name else 0
+    return total
 
 
 def state_bytes(spec: ModelSpec) -> int:
