@@ -28,7 +28,6 @@ typedef struct {
     float *h;                           /* a state for each direction within the frame */
     float *pre_z;                       /* for each direction and position, H padded to a row */
     float *band;                        /* what one band gives in a synthesis */
-    float *frame, *fft;                 /* (n_fft,), wh_fft_scratch(n_fft) */
     float *re, *im;                     /* spectrum, n_bins each, padded */
     float *gain;                        /* of masks, (n_bins,) padded */
     float *made_re, *made_im;           /* what a filter or mapping adds, (mask_bins,) padded */
@@ -40,6 +39,7 @@ struct wh_stream {
     const wh_model *model;
     const wh_kernels *kernels;
     size_t bytes;        /* from this struct to the end of the last array */
+    wh_frame frame;
     layer_state *layers;
     float *numbers;      /* the first of the arrays, which hold nothing but numbers */
     rows features;       /* what the first layer sees */

@@ -1,7 +1,6 @@
 /* A stream: its memory and its settings. */
 #include <string.h>
 
-#include "fft.h"
 #include "internal.h"
 
 enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector */
@@ -63,8 +62,6 @@ static void place_scratch(arena *a, const wh_model *m, scratch *w)
     w->h = take_floats(a, 2 * wh_padded(units));
     w->pre_z = take_floats(a, values);
     w->band = take_floats(a, widest_band(m));
-    w->frame = take_floats(a, m->n_fft);
-    w->fft = take_floats(a, wh_fft_scratch(m->n_fft));
     w->re = take_floats(a, n_bins);
     w->im = take_floats(a, n_bins);
     w->gain = take_floats(a, n_bins);
@@ -153,6 +150,8 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
 {
     layer_state *layers = take(a, (size_t)m->n_layers, sizeof(layer_state));
     s->layers = layers;
+    s->frame = (wh_frame){m->n_fft, m->window, m->twiddle, NULL, NULL};
+    s->frame.turns = take_floats(a, WH_TURNS);
     s->features = shape_rows(m, -1);
     s->features.data = take_rows(a, m, -1, &s->features);
     s->numbers = s->features.data;
@@ -162,6 +161,7 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
     s->mask = take_floats(a, m->mask_bins);
     s->past = take_floats(a, m->filter_order * wh_past_values(m));
     s->earlier = take_floats(a, m->feature_bins);
+    s->frame.scratch = take_floats(a, WH_FRAME_SCRATCH);
     place_scratch(a, m, &s->work);
 }
 
@@ -193,6 +193,7 @@ static wh_stream *lay_out(void *mem, const wh_model *model, size_t size)
     arena a = {(uintptr_t)s, 0};
     take(&a, 1, sizeof(wh_stream));
     place(&a, model, s);
+    wh_turns_fill(s->frame.turns, model->twiddle, model->n_fft);
     s->model = model;
     s->bytes = size;
     return s;

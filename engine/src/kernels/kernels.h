@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+#include "front.h"
 #include "wheesht.h"
 
 /* A number of columns padded to whole chunks. */
@@ -70,6 +71,8 @@ typedef struct {
     void (*f32_sigmoid)(float *v, int32_t n);
     void (*f32_tanh)(float *v, int32_t n);
     void (*f32_log)(float *v, int32_t n);
+
+    const wh_front *front; /* what is no layer */
 } wh_kernels;
 
 extern const wh_kernels wh_kernels_scalar;

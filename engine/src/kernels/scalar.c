@@ -79,4 +79,5 @@ static void f32_layer_norm_scalar(float *y, const float *x, const float *weight,
 const wh_kernels wh_kernels_scalar = {
     "scalar",  f32_panels_scalar, f32_units_scalar, f32_layer_norm_scalar,
     f32_top_a, f32_sigmoid,       f32_tanh,         f32_log,
+    &wh_front_scalar,
 };
