@@ -150,7 +150,7 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
 {
     layer_state *layers = take(a, (size_t)m->n_layers, sizeof(layer_state));
     s->layers = layers;
-    s->frame = (wh_frame){m->n_fft, m->window, m->twiddle, NULL, NULL};
+    s->frame = (wh_frame){m->n_fft, m->window, NULL, NULL};
     s->frame.turns = take_floats(a, WH_TURNS);
     s->features = shape_rows(m, -1);
     s->features.data = take_rows(a, m, -1, &s->features);

@@ -34,13 +34,13 @@ static wh_frame make_frame(int32_t n)
     }
     memset(scratch, 0, WH_FRAME_SCRATCH * sizeof *scratch);
     wh_turns_fill(turns, twiddle, n);
-    return (wh_frame){n, window, twiddle, turns, scratch};
+    release(twiddle);
+    return (wh_frame){n, window, turns, scratch};
 }
 
 static void free_frame(wh_frame *f)
 {
-    release((float *)f->window), release((float *)f->twiddle), release(f->turns);
-    release(f->scratch);
+    release((float *)f->window), release(f->turns), release(f->scratch);
 }
 
 /* Largest error of the spectrum of the windowed frame over the largest bin of the true one. */

@@ -13,57 +13,48 @@ INLINE float limited(float v, float limit)
     return low < limit ? low : limit;
 }
 
-INLINE void split_scratch(cbuf *a, cbuf *b, float *scratch)
-{
-    *a = (cbuf){scratch, scratch + 256};
-    *b = (cbuf){scratch + 512, scratch + 768};
-}
-
 /* Windowed samples: the even ones are real parts, the odd ones imaginary parts. */
-INLINE void gather(float *re, float *im, const float *x, const float *window, int32_t count)
+INLINE void gather(cbuf a, int32_t at, const float *x, const float *window, int32_t count)
 {
     for (int32_t k = 0; k < count; k += WIDTH) {
         const int32_t i = 2 * k, j = i + WIDTH;
         const vec low = load(x + i) * load(window + i), high = load(x + j) * load(window + j);
-        store(re + k, UNZIP_EVEN(low, high));
-        store(im + k, UNZIP_ODD(low, high));
+        store_complex(a, at + k, (cvec){UNZIP_EVEN(low, high), UNZIP_ODD(low, high)});
     }
 }
 
 static void f32_analyse(float *re, float *im, float *previous, const float *in, const wh_frame *f)
 {
     const int32_t m = f->n / 2;
-    cbuf a, b;
-    split_scratch(&a, &b, f->scratch);
-    gather(a.re, a.im, previous, f->window, m / 2);
+    const cbuf a = {f->scratch, f->scratch + 256}, b = {f->scratch + 512, f->scratch + 768};
+    gather(a, 0, previous, f->window, m / 2);
     for (int32_t i = 0; i < m; ++i) {
         const float v = in[i];
         previous[i] = limited(v - v == 0.0f ? v : 0.0f, SAMPLE_LIMIT); /* Inf - Inf is NaN, too */
     }
-    gather(a.re + m / 2, a.im + m / 2, previous, f->window + m, m / 2);
-    transform(a, b, m, f->turns);
-    split_bins(re, im, a, m, f->twiddle);
+    gather(a, m / 2, previous, f->window + m, m / 2);
+    transform(b, a, m, f->turns);
+    split_bins((cbuf){re, im}, b, m, f->turns);
 }
 
 static void f32_synthesise(float *out, float *overlap, const float *re, const float *im,
                            const wh_frame *f)
 {
     const int32_t m = f->n / 2;
-    cbuf a, b;
-    split_scratch(&a, &b, f->scratch);
-    merge_bins(a, re, im, m, f->twiddle);
+    const cbuf a = {f->scratch, f->scratch + 256}, b = {f->scratch + 512, f->scratch + 768};
+    merge_bins(a, re, im, m, f->turns);
     /* Exchanging real and imaginary parts turns the forward transform into the inverse one. */
-    transform((cbuf){a.im, a.re}, b, m, f->turns);
+    transform((cbuf){b.im, b.re}, (cbuf){a.im, a.re}, m, f->turns);
     for (int32_t k = 0; k < m / 2; k += WIDTH) {
         const float *window = f->window + 2 * k;
-        const vec x = load(a.re + k), y = load(a.im + k);
-        const vec u = load(a.re + m / 2 + k), v = load(a.im + m / 2 + k);
-        const vec low = ZIP_LOW(x, y) * load(window), high = ZIP_HIGH(x, y) * load(window + WIDTH);
+        const cvec x = load_complex(b, k), y = load_complex(b, m / 2 + k);
+        const vec low = ZIP_LOW(x.re, x.im) * load(window);
+        const vec high = ZIP_HIGH(x.re, x.im) * load(window + WIDTH);
         float *kept = overlap + 2 * k;
         store(out + 2 * k, load(kept) + low);
         store(out + 2 * k + WIDTH, load(kept + WIDTH) + high);
-        store(kept, ZIP_LOW(u, v) * load(window + m));
-        store(kept + WIDTH, ZIP_HIGH(u, v) * load(window + m + WIDTH));
+        store(kept, ZIP_LOW(y.re, y.im) * load(window + m));
+        store(kept + WIDTH, ZIP_HIGH(y.re, y.im) * load(window + m + WIDTH));
     }
 }
 

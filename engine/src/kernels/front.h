@@ -9,25 +9,26 @@
 
 /* What the transform of one frame size needs. */
 typedef struct {
-    int32_t n;            /* samples of a frame, 512 or 320 */
-    const float *window;  /* (n,), as in wh_model */
-    const float *twiddle; /* (2 n,), as in wh_model */
-    float *turns;         /* (WH_TURNS,), see wh_turns_fill() */
-    float *scratch;       /* WH_FRAME_SCRATCH floats that nobody else uses, zero at first */
+    int32_t n;           /* samples of a frame, 512 or 320 */
+    const float *window; /* (n,), as in wh_model */
+    float *turns;        /* (WH_TURNS,), see wh_turns_fill() */
+    float *scratch;      /* WH_FRAME_SCRATCH floats that nobody else uses, zero at first */
 } wh_frame;
 
-enum { WH_TURNS = 15 * 2 * 16, WH_FRAME_SCRATCH = 4 * 256 };
+enum { WH_BIN_TURNS = 16 * 2 * 16, WH_TURNS = WH_BIN_TURNS + 2 * 128, WH_FRAME_SCRATCH = 4 * 256 };
 
-/* Fills turns[WH_TURNS]: with m = n/2 and k = 1..15, the cosines of 2 pi k c / m for c < m / 16, then
- * the negative sines; 16 places for each row, zero where c has no column. */
+/* Cosines and negative sines from the twiddle factors of wh_model; with m = n / 2: of 2 pi k c / m,
+ * k = 0..15, 16 places of each for c < m / 16, zero beyond; then, from WH_BIN_TURNS on, m / 2 places of
+ * each of 2 pi k / n, k = 1..m/2. */
 static inline void wh_turns_fill(float *turns, const float *twiddle, int32_t n)
 {
-    for (int32_t k = 1; k < 16; ++k, turns += 32)
-        for (int32_t c = 0; c < 16; ++c) {
-            const int has_column = c < n / 32;
-            turns[c] = has_column ? twiddle[2 * (2 * k * c)] : 0.0f;
-            turns[16 + c] = has_column ? twiddle[2 * (2 * k * c) + 1] : 0.0f;
-        }
+    for (int32_t k = 0; k < 16; ++k)
+        for (int32_t c = 0; c < 16; ++c)
+            for (int32_t part = 0; part < 2; ++part)
+                turns[32 * k + 16 * part + c] = c < n / 32 ? twiddle[4 * k * c + part] : 0.0f;
+    for (int32_t k = 1; k <= n / 4; ++k)
+        for (int32_t part = 0; part < 2; ++part)
+            turns[WH_BIN_TURNS + part * (n / 4) + k - 1] = twiddle[2 * k + part];
 }
 
 typedef struct {

@@ -38,39 +38,73 @@ INLINE cvec times(cvec v, cvec w)
     return (cvec){v.re * w.re - v.im * w.im, v.re * w.im + v.im * w.re};
 }
 
-/* v (re + i im) */
-INLINE cvec turned(cvec v, float re, float im)
+INLINE cvec turned(cvec v, const float w[2])
 {
-    return (cvec){v.re * re - v.im * im, v.re * im + v.im * re};
+    return (cvec){v.re * w[0] - v.im * w[1], v.re * w[1] + v.im * w[0]};
 }
 
-INLINE void dft4(cvec *a, cvec *b, cvec *c, cvec *d)
+INLINE cvec load_complex(cbuf x, int32_t at)
 {
-    const cvec sum = add(*a, *c), dif = sub(*a, *c), sum2 = add(*b, *d), dif2 = sub(*b, *d);
-    *a = add(sum, sum2);
-    *b = (cvec){dif.re + dif2.im, dif.im - dif2.re};
-    *c = sub(sum, sum2);
-    *d = (cvec){dif.re - dif2.im, dif.im + dif2.re};
+    return (cvec){load(x.re + at), load(x.im + at)};
 }
 
-/* 16 = 4 4 points. */
-INLINE void dft16(cvec y[16], cvec x[16])
+INLINE void store_complex(cbuf y, int32_t at, cvec v)
 {
-    const float c = 0.923879532511286756f, s = 0.382683432365089772f; /* cos, sin of 22.5 deg */
-    const float h = 0.707106781186547524f;
-    for (int k = 0; k < 4; ++k) dft4(x + k, x + k + 4, x + k + 8, x + k + 12);
-    x[5] = turned(x[5], c, -s);
-    x[6] = (cvec){(x[6].re + x[6].im) * h, (x[6].im - x[6].re) * h};
-    x[7] = turned(x[7], s, -c);
-    x[9] = (cvec){(x[9].re + x[9].im) * h, (x[9].im - x[9].re) * h};
-    x[10] = (cvec){x[10].im, -x[10].re};
-    x[11] = (cvec){(x[11].im - x[11].re) * h, (x[11].re + x[11].im) * -h};
-    x[13] = turned(x[13], s, -c);
-    x[14] = (cvec){(x[14].im - x[14].re) * h, (x[14].re + x[14].im) * -h};
-    x[15] = turned(x[15], -c, s);
-    for (int k = 0; k < 4; ++k) {
-        dft4(x + 4 * k, x + 4 * k + 1, x + 4 * k + 2, x + 4 * k + 3);
-        for (int l = 0; l < 4; ++l) y[k + 4 * l] = x[4 * k + l];
+    store(y.re + at, v.re);
+    store(y.im + at, v.im);
+}
+
+INLINE void dft4(cvec x[4])
+{
+    const cvec sum = add(x[0], x[2]), dif = sub(x[0], x[2]);
+    const cvec sum2 = add(x[1], x[3]), dif2 = sub(x[1], x[3]);
+    x[0] = add(sum, sum2);
+    x[1] = (cvec){dif.re + dif2.im, dif.im - dif2.re};
+    x[2] = sub(sum, sum2);
+    x[3] = (cvec){dif.re - dif2.im, dif.im + dif2.re};
+}
+
+/* W_16^(k l), k and l = 0..3. */
+static const float TURNS16[4][4][2] = {
+#define C 0.923879532511286756f /* cos, sin of 22.5 deg */
+#define S 0.382683432365089772f
+#define H 0.707106781186547524f
+    {{1, 0}, {1, 0}, {1, 0}, {1, 0}},
+    {{1, 0}, {C, -S}, {H, -H}, {S, -C}},
+    {{1, 0}, {H, -H}, {0, -1}, {-H, -H}},
+    {{1, 0}, {S, -C}, {-H, -H}, {-C, S}},
+#undef C
+#undef S
+#undef H
+};
+
+/* Transforms the columns of x, 16 rows of `columns` values, to y, whose rows are 16 apart, and turns
+ * them, if `turns` is set. The last vectors of a row reach into the next: what comes of it lies behind
+ * the columns of y. The loops stay loops: unrolled, the code alone would fill a third of the nearest
+ * cache, and between two hops the network's weights have pushed it out. */
+static NO_INLINE void dft16(cbuf y, cbuf x, int32_t columns, const float *turns)
+{
+    for (int32_t c = 0; c < columns; c += WIDTH) {
+        cvec half[4][4];
+#pragma GCC unroll 1
+        for (int k = 0; k < 4; ++k) {
+            cvec v[4];
+            for (int r = 0; r < 4; ++r) v[r] = load_complex(x, (k + 4 * r) * columns + c);
+            dft4(v);
+            half[0][k] = v[0];
+            for (int l = 1; l < 4; ++l) half[l][k] = turned(v[l], TURNS16[k][l]);
+        }
+#pragma GCC unroll 1
+        for (int k = 0; k < 4; ++k) {
+            cvec v[4];
+            for (int r = 0; r < 4; ++r) v[r] = half[k][r];
+            dft4(v);
+            for (int l = 0; l < 4; ++l) {
+                const float *turn = turns + 32 * (k + 4 * l) + c;
+                if (turns) v[l] = times(v[l], (cvec){load(turn), load(turn + 16)});
+                store_complex(y, 16 * (k + 4 * l) + c, v[l]);
+            }
+        }
     }
 }
 
@@ -90,130 +124,98 @@ INLINE void dft5(cvec y[5], cvec a, cvec b, cvec c, cvec d, cvec e)
     y[4] = (cvec){u1.re - v1.im, u1.im + v1.re};
 }
 
-/* 10 = 2 5 points, which have no divisor in common: x[(5 i + 2 j) % 10] and y[(5 k + 6 l) % 10] make
- * it a transform of 2 by 5 with nothing to turn in between. */
-INLINE void dft10(cvec y[16], cvec x[16])
+/* Transforms the columns of x, 10 rows of 16, to y. 10 = 2 5 have no divisor in common, so rows
+ * (5 i + 2 j) % 10 to rows (5 k + 6 l) % 10 are a transform of 2 by 5 with nothing to turn in between. */
+static NO_INLINE void dft10(cbuf y, cbuf x)
 {
-    cvec even[5], odd[5];
-    dft5(even, x[0], x[2], x[4], x[6], x[8]);
-    dft5(odd, x[5], x[7], x[9], x[1], x[3]);
-    for (int l = 0; l < 5; ++l) {
-        y[6 * l % 10] = add(even[l], odd[l]);
-        y[(5 + 6 * l) % 10] = sub(even[l], odd[l]);
-    }
-}
-
-/* From a, rows of `columns` values, to b, transposed: `columns` rows of 16. The last vectors of a
- * row reach into the next; what comes of it lies behind the last row of b. */
-INLINE void transform_columns(cbuf b, cbuf a, int columns, const float *turns)
-{
-    for (int c = 0; c < columns; c += WIDTH) {
-        cvec x[16], y[16];
-        for (int r = 0; r < 16; ++r)
-            x[r] = (cvec){load(a.re + columns * r + c), load(a.im + columns * r + c)};
-        dft16(y, x);
-        for (int k = 1; k < 16; ++k) {
-            const float *turn = turns + 32 * (k - 1) + c;
-            y[k] = times(y[k], (cvec){load(turn), load(turn + 16)});
-        }
-        for (int k = 0; k < 16; k += WIDTH) {
-            vec re[WIDTH], im[WIDTH];
-            for (int i = 0; i < WIDTH; ++i) {
-                re[i] = y[k + i].re;
-                im[i] = y[k + i].im;
-            }
-            transpose(re);
-            transpose(im);
-            for (int i = 0; i < WIDTH; ++i) {
-                store(b.re + 16 * (c + i) + k, re[i]);
-                store(b.im + 16 * (c + i) + k, im[i]);
-            }
+    for (int c = 0; c < 16; c += WIDTH) {
+        cvec v[10], even[5], odd[5];
+        for (int r = 0; r < 10; ++r) v[r] = load_complex(x, 16 * r + c);
+        dft5(even, v[0], v[2], v[4], v[6], v[8]);
+        dft5(odd, v[5], v[7], v[9], v[1], v[3]);
+        for (int l = 0; l < 5; ++l) {
+            store_complex(y, 16 * (6 * l % 10) + c, add(even[l], odd[l]));
+            store_complex(y, 16 * ((5 + 6 * l) % 10) + c, sub(even[l], odd[l]));
         }
     }
 }
 
-/* From b, `rows` rows of 16, to a. */
-INLINE void transform_again(cbuf a, cbuf b, int rows)
+/* The first `columns` columns of x[16][16] become rows of y; what lies beyond the last of them is
+ * of no meaning. */
+static NO_INLINE void transpose_all(float *y, const float *x, int32_t columns)
 {
-    for (int k = 0; k < 16; k += WIDTH) {
-        cvec x[16], y[16];
-        for (int c = 0; c < rows; ++c)
-            x[c] = (cvec){load(b.re + 16 * c + k), load(b.im + 16 * c + k)};
-        if (rows == 16)
-            dft16(y, x);
-        else
-            dft10(y, x);
-        for (int l = 0; l < rows; ++l) {
-            store(a.re + 16 * l + k, y[l].re);
-            store(a.im + 16 * l + k, y[l].im);
+    for (int32_t c = 0; c < columns; c += WIDTH)
+        for (int32_t k = 0; k < 16; k += WIDTH) {
+            vec rows[WIDTH];
+            for (int i = 0; i < WIDTH; ++i) rows[i] = load(x + 16 * (k + i) + c);
+            transpose(rows);
+            for (int i = 0; i < WIDTH; ++i) store(y + 16 * (c + i) + k, rows[i]);
         }
-    }
 }
 
-/* Complex transform of m points from a to a, with b in between. Not inlined: it serves both ways. */
-static __attribute__((noinline)) void transform(cbuf a, cbuf b, int32_t m, const float *turns)
+/* Complex transform of m points from a to b; a is lost. */
+INLINE void transform(cbuf b, cbuf a, int32_t m, const float *turns)
 {
-    if (m == 256) {
-        transform_columns(b, a, 16, turns);
-        transform_again(a, b, 16);
-    } else {
-        transform_columns(b, a, 10, turns);
-        transform_again(a, b, 10);
-    }
+    const int32_t columns = m / 16;
+    dft16(b, a, columns, turns);
+    transpose_all(a.re, b.re, columns);
+    transpose_all(a.im, b.im, columns);
+    if (columns == 16)
+        dft16(b, a, 16, NULL);
+    else
+        dft10(b, a);
 }
 
-/* Turns W_n^k, k = at and on, from pairs of a cosine and a negative sine. */
-INLINE cvec load_turns(const float *twiddle, int32_t at)
+INLINE cvec load_reversed(cbuf x, int32_t at)
 {
-    const vec low = load(twiddle + 2 * at), high = load(twiddle + 2 * at + WIDTH);
-    return (cvec){UNZIP_EVEN(low, high), UNZIP_ODD(low, high)};
+    const cvec v = load_complex(x, at);
+    return (cvec){REVERSED(v.re), REVERSED(v.im)};
 }
 
-INLINE cvec load_reversed(const float *re, const float *im, int32_t at)
+INLINE void store_reversed(cbuf y, int32_t at, cvec v)
 {
-    const vec x = load(re + at), y = load(im + at);
-    return (cvec){REVERSED(x), REVERSED(y)};
+    store_complex(y, at, (cvec){REVERSED(v.re), REVERSED(v.im)});
 }
 
-INLINE void store_reversed(float *re, float *im, int32_t at, cvec v)
+/* W_n^k, W_n^(k+1), ... of wh_turns_fill(). */
+INLINE cvec bin_turns(const float *turns, int32_t m, int32_t k)
 {
-    store(re + at, REVERSED(v.re));
-    store(im + at, REVERSED(v.im));
+    const float *cosine = turns + WH_BIN_TURNS + k - 1;
+    return (cvec){load(cosine), load(cosine + m / 2)};
 }
 
-/* The bins of the samples whose complex transform is a: X[k] = E + W^k O, X[m-k] = conj(E - W^k O),
+/* The bins of the samples whose complex transform is a: X[k] = E + W_n^k O, X[m-k] = conj(E - W_n^k O),
  * with E and O from a[k] and conj a[m-k]. */
-INLINE void split_bins(float *re, float *im, cbuf a, int32_t m, const float *twiddle)
+INLINE void split_bins(cbuf bins, cbuf a, int32_t m, const float *turns)
 {
-    re[0] = a.re[0] + a.im[0];
-    re[m] = a.re[0] - a.im[0];
-    im[0] = im[m] = 0.0f;
+    bins.re[0] = a.re[0] + a.im[0];
+    bins.re[m] = a.re[0] - a.im[0];
+    bins.im[0] = bins.im[m] = 0.0f;
     for (int32_t k = 1; k <= m / 2; k += WIDTH) {
         const int32_t mirror = m - k - WIDTH + 1;
-        const cvec x = {load(a.re + k), load(a.im + k)}, y = load_reversed(a.re, a.im, mirror);
+        const cvec x = load_complex(a, k), y = load_reversed(a, mirror);
         const cvec e = {0.5f * (x.re + y.re), 0.5f * (x.im - y.im)};
         const cvec o = {0.5f * (x.im + y.im), 0.5f * (y.re - x.re)};
-        const cvec p = times(o, load_turns(twiddle, k));
-        store(re + k, e.re + p.re);
-        store(im + k, e.im + p.im);
-        store_reversed(re, im, mirror, (cvec){e.re - p.re, p.im - e.im});
+        const cvec p = times(o, bin_turns(turns, m, k));
+        store_complex(bins, k, add(e, p));
+        store_reversed(bins, mirror, (cvec){e.re - p.re, p.im - e.im});
     }
 }
 
-/* The way back, times 2: a[k] = E + i O and a[m-k] = conj(E - i O), O turned back by W^-k. */
-INLINE void merge_bins(cbuf a, const float *re, const float *im, int32_t m, const float *twiddle)
+/* The way back, times 2: a[k] = E + i O and a[m-k] = conj(E - i O), O turned back by W_n^-k. */
+INLINE void merge_bins(cbuf a, const float *re, const float *im, int32_t m, const float *turns)
 {
+    const cbuf bins = {(float *)re, (float *)im}; /* only read */
     a.re[0] = re[0] + re[m];
     a.im[0] = re[0] - re[m];
     for (int32_t k = 1; k <= m / 2; k += WIDTH) {
         const int32_t mirror = m - k - WIDTH + 1;
-        const cvec x = {load(re + k), load(im + k)}, y = load_reversed(re, im, mirror);
+        const cvec x = load_complex(bins, k), y = load_reversed(bins, mirror);
         const cvec e = {x.re + y.re, x.im - y.im}, d = {x.re - y.re, x.im + y.im};
-        const cvec w = load_turns(twiddle, k);
+        const cvec w = bin_turns(turns, m, k);
         const cvec o = {d.re * w.re + d.im * w.im, d.im * w.re - d.re * w.im};
-        store(a.re + k, e.re - o.im);
-        store(a.im + k, e.im + o.re);
-        store_reversed(a.re, a.im, mirror, (cvec){e.re + o.im, o.re - e.im});
+        store_complex(a, k, (cvec){e.re - o.im, e.im + o.re});
+        store_reversed(a, mirror, (cvec){e.re + o.im, o.re - e.im});
     }
 }
 

@@ -11,6 +11,7 @@
 #define EXPAND_TEXT(a) TEXT(a)
 #define PAIR(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #define INLINE static inline __attribute__((always_inline))
+#define NO_INLINE __attribute__((noinline))
 
 enum { WIDTH = WH_VECTOR_BYTES / 4 };
 
