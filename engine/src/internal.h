@@ -28,7 +28,7 @@ typedef struct {
     float *h;                           /* a state for each direction within the frame */
     float *pre_z;                       /* for each direction and position, H padded to a row */
     float *band;                        /* what one band gives in a synthesis */
-    float *re, *im;                     /* spectrum, n_bins each, padded */
+    float *re, *im;                     /* spectrum, WH_SPECTRUM each */
     float *gain;                        /* of masks, (n_bins,) padded */
     float *made_re, *made_im;           /* what a filter or mapping adds, (mask_bins,) padded */
     float *statistic;                   /* what the dial follows, (feature_bins,) padded */
@@ -81,13 +81,6 @@ static inline int32_t wh_at_most(int32_t a, int32_t b)
 static inline int32_t wh_at_least(int32_t a, int32_t b)
 {
     return a > b ? a : b;
-}
-
-/* v within +-limit, finite whatever it is: a NaN fails the first comparison. */
-static inline float wh_limited(float v, float limit)
-{
-    const float low = v > -limit ? v : -limit;
-    return low < limit ? low : limit;
 }
 
 static inline float wh_sqrt(float v)

@@ -62,8 +62,8 @@ static void place_scratch(arena *a, const wh_model *m, scratch *w)
     w->h = take_floats(a, 2 * wh_padded(units));
     w->pre_z = take_floats(a, values);
     w->band = take_floats(a, widest_band(m));
-    w->re = take_floats(a, n_bins);
-    w->im = take_floats(a, n_bins);
+    w->re = take_floats(a, WH_SPECTRUM);
+    w->im = take_floats(a, WH_SPECTRUM);
     w->gain = take_floats(a, n_bins);
     w->made_re = take_floats(a, m->mask_bins);
     w->made_im = take_floats(a, m->mask_bins);
@@ -161,7 +161,7 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
     s->mask = take_floats(a, m->mask_bins);
     s->past = take_floats(a, m->filter_order * wh_past_values(m));
     s->earlier = take_floats(a, m->feature_bins);
-    s->frame.scratch = take_floats(a, WH_FRAME_SCRATCH);
+    s->frame.scratch = take_floats(a, 2 * 256);
     place_scratch(a, m, &s->work);
 }
 

@@ -6,13 +6,6 @@
 
 static const float SAMPLE_LIMIT = 1e6f; /* keeps the power of a bin below 1e18 */
 
-/* v within +-limit, finite whatever it is: a NaN fails the first comparison. */
-INLINE float limited(float v, float limit)
-{
-    const float low = v > -limit ? v : -limit;
-    return low < limit ? low : limit;
-}
-
 /* Windowed samples: the even ones are real parts, the odd ones imaginary parts. */
 INLINE void gather(cbuf a, int32_t at, const float *x, const float *window, int32_t count)
 {
@@ -26,23 +19,22 @@ INLINE void gather(cbuf a, int32_t at, const float *x, const float *window, int3
 static void f32_analyse(float *re, float *im, float *previous, const float *in, const wh_frame *f)
 {
     const int32_t m = f->n / 2;
-    const cbuf a = {f->scratch, f->scratch + 256}, b = {f->scratch + 512, f->scratch + 768};
+    const cbuf a = {re, im}, b = {f->scratch, f->scratch + 256};
     gather(a, 0, previous, f->window, m / 2);
     for (int32_t i = 0; i < m; ++i) {
         const float v = in[i];
-        previous[i] = limited(v - v == 0.0f ? v : 0.0f, SAMPLE_LIMIT); /* Inf - Inf is NaN, too */
+        previous[i] = wh_limited(v - v == 0.0f ? v : 0.0f, SAMPLE_LIMIT); /* Inf - Inf is NaN, too */
     }
     gather(a, m / 2, previous, f->window + m, m / 2);
     transform(b, a, m, f->turns);
-    split_bins((cbuf){re, im}, b, m, f->turns);
+    split_bins(a, b, m, f->turns);
 }
 
-static void f32_synthesise(float *out, float *overlap, const float *re, const float *im,
-                           const wh_frame *f)
+static void f32_synthesise(float *out, float *overlap, float *re, float *im, const wh_frame *f)
 {
     const int32_t m = f->n / 2;
-    const cbuf a = {f->scratch, f->scratch + 256}, b = {f->scratch + 512, f->scratch + 768};
-    merge_bins(a, re, im, m, f->turns);
+    const cbuf a = {re, im}, b = {f->scratch, f->scratch + 256};
+    merge_bins(a, m, f->turns);
     /* Exchanging real and imaginary parts turns the forward transform into the inverse one. */
     transform((cbuf){b.im, b.re}, (cbuf){a.im, a.re}, m, f->turns);
     for (int32_t k = 0; k < m / 2; k += WIDTH) {
@@ -81,7 +73,7 @@ static void f32_filter(float *restrict re, float *restrict im, const float *rest
                        const float *restrict y, float limit, int32_t n)
 {
     for (int32_t k = 0; k < n; ++k) {
-        const float c_re = limited(c[k], limit), c_im = limited(c[n + k], limit);
+        const float c_re = wh_limited(c[k], limit), c_im = wh_limited(c[n + k], limit);
         re[k] += c_re * y[k] - c_im * y[n + k];
         im[k] += c_re * y[n + k] + c_im * y[k];
     }

@@ -7,15 +7,25 @@
 
 #include <stdint.h>
 
+/* v within +-limit, finite whatever it is: a NaN fails the first comparison. */
+static inline float wh_limited(float v, float limit)
+{
+    const float low = v > -limit ? v : -limit;
+    return low < limit ? low : limit;
+}
+
 /* What the transform of one frame size needs. */
 typedef struct {
     int32_t n;           /* samples of a frame, 512 or 320 */
     const float *window; /* (n,), as in wh_model */
     float *turns;        /* (WH_TURNS,), see wh_turns_fill() */
-    float *scratch;      /* WH_FRAME_SCRATCH floats that nobody else uses, zero at first */
+    float *scratch;      /* 2 * 256 floats */
 } wh_frame;
 
-enum { WH_BIN_TURNS = 16 * 2 * 16, WH_TURNS = WH_BIN_TURNS + 2 * 128, WH_FRAME_SCRATCH = 4 * 256 };
+enum { WH_BIN_TURNS = 16 * 2 * 16, WH_TURNS = WH_BIN_TURNS + 2 * 128 };
+
+/* Places of a spectrum's real or imaginary parts: up to 257 bins, padded. The transform works in them. */
+enum { WH_SPECTRUM = 272 };
 
 /* Cosines and negative sines from the twiddle factors of wh_model; with m = n / 2: of 2 pi k c / m,
  * k = 0..15, 16 places of each for c < m / 16, zero beyond; then, from WH_BIN_TURNS on, m / 2 places of
@@ -32,15 +42,14 @@ static inline void wh_turns_fill(float *turns, const float *twiddle, int32_t n)
 }
 
 typedef struct {
-    /* Spectrum re, im [n/2 + 1], unnormalised, of the windowed frame [previous | in], n/2 samples
+    /* Spectrum re, im [n/2 + 1] in WH_SPECTRUM finite places each, unnormalised, of the windowed frame [previous | in], n/2 samples
      * each. A sample of `in` that is not finite counts as 0, and samples are limited to +-1e6;
      * previous becomes what is left of `in`. */
     void (*f32_analyse)(float *re, float *im, float *previous, const float *in, const wh_frame *f);
 
     /* The windowed inverse transform, times n, is added to overlap[n/2]: its first half gives
-     * out[n/2], the second the next overlap. im[0] and im[n/2] are taken as 0. */
-    void (*f32_synthesise)(float *out, float *overlap, const float *re, const float *im,
-                           const wh_frame *f);
+     * out[n/2], the second the next overlap. im[0] and im[n/2] are taken as 0; the spectrum is lost. */
+    void (*f32_synthesise)(float *out, float *overlap, float *re, float *im, const wh_frame *f);
 
     /* x = (log(re^2 + im^2 + floor) - mean) scale, each [n]. */
     void (*f32_log_powers)(float *x, const float *re, const float *im, float floor,

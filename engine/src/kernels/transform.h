@@ -202,15 +202,15 @@ INLINE void split_bins(cbuf bins, cbuf a, int32_t m, const float *turns)
     }
 }
 
-/* The way back, times 2: a[k] = E + i O and a[m-k] = conj(E - i O), O turned back by W_n^-k. */
-INLINE void merge_bins(cbuf a, const float *re, const float *im, int32_t m, const float *turns)
+/* The way back, times 2, in place: a[k] = E + i O and a[m-k] = conj(E - i O), O turned by W_n^-k. */
+INLINE void merge_bins(cbuf a, int32_t m, const float *turns)
 {
-    const cbuf bins = {(float *)re, (float *)im}; /* only read */
-    a.re[0] = re[0] + re[m];
-    a.im[0] = re[0] - re[m];
+    const float lowest = a.re[0], highest = a.re[m];
+    a.re[0] = lowest + highest;
+    a.im[0] = lowest - highest;
     for (int32_t k = 1; k <= m / 2; k += WIDTH) {
         const int32_t mirror = m - k - WIDTH + 1;
-        const cvec x = load_complex(bins, k), y = load_reversed(bins, mirror);
+        const cvec x = load_complex(a, k), y = load_reversed(a, mirror);
         const cvec e = {x.re + y.re, x.im - y.im}, d = {x.re - y.re, x.im + y.im};
         const cvec w = bin_turns(turns, m, k);
         const cvec o = {d.re * w.re + d.im * w.im, d.im * w.re - d.re * w.im};
