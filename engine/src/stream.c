@@ -161,7 +161,7 @@ static void place(arena *a, const wh_model *m, wh_stream *s)
     s->mask = take_floats(a, m->mask_bins);
     s->past = take_floats(a, m->filter_order * wh_past_values(m));
     s->earlier = take_floats(a, m->feature_bins);
-    s->frame.scratch = take_floats(a, 2 * 256);
+    s->frame.scratch = take_floats(a, WH_FRAME_SCRATCH);
     place_scratch(a, m, &s->work);
 }
 

@@ -26,7 +26,7 @@ static int same(const float *a, const float *b, size_t count)
 static wh_frame make_frame(int32_t n)
 {
     float *twiddle = unaligned(2 * (size_t)n), *window = unaligned((size_t)n);
-    float *turns = unaligned(WH_TURNS), *scratch = unaligned(2 * 256);
+    float *turns = unaligned(WH_TURNS), *scratch = unaligned(WH_FRAME_SCRATCH);
     for (int32_t k = 0; k < n; ++k) {
         twiddle[2 * k] = (float)cos(2.0 * PI * k / n);
         twiddle[2 * k + 1] = (float)-sin(2.0 * PI * k / n);

@@ -4,7 +4,7 @@
  * It is a complex transform of m = n/2 points: the even samples are the real part, the odd ones the
  * imaginary part, and split_bins() takes the two apart. As a matrix of 16 rows and C = m / 16
  * columns, and with W_m = e^(-2 pi i / m), the complex transform is
- *     X[k + 16 l] = sum over c of W_C^(c l) W_m^(c k) sum over r of W_16^(r k) x[C r + c]:
+ *     X[k + 16 l] = sum over c of W_C^(c l) W_m^(c k) (sum over r of W_16^(r k) x[C r + c]):
  * transform the columns, turn every value, transpose, transform the columns again. Vectors lie along
  * the rows, so all of it is whole vectors, and what a value is computed from does not depend on
  * their width.
@@ -78,15 +78,15 @@ static const float TURNS16[4][4][2] = {
 #undef H
 };
 
-/* Transforms the columns of x, 16 rows of `columns` values, to y, whose rows are 16 apart, and turns
- * them, if `turns` is set. The last vectors of a row reach into the next: what comes of it lies behind
- * the columns of y. The loops stay loops: unrolled, the code alone would fill a third of the nearest
- * cache, and between two hops the network's weights have pushed it out. */
+/* Transforms the columns of x, 16 rows of `columns` values, to y, whose rows are 16 apart, and
+ * turns them, if `turns` is set. The last vectors of a row reach into the next: what comes of it
+ * lies behind the columns of y. The loops stay loops: between two hops the weights push the code out
+ * of the nearest caches, and long code takes longer to fetch than to run. */
 static NO_INLINE void dft16(cbuf y, cbuf x, int32_t columns, const float *turns)
 {
     for (int32_t c = 0; c < columns; c += WIDTH) {
         cvec half[4][4];
-#pragma GCC unroll 1
+        ROLLED
         for (int k = 0; k < 4; ++k) {
             cvec v[4];
             for (int r = 0; r < 4; ++r) v[r] = load_complex(x, (k + 4 * r) * columns + c);
@@ -94,7 +94,7 @@ static NO_INLINE void dft16(cbuf y, cbuf x, int32_t columns, const float *turns)
             half[0][k] = v[0];
             for (int l = 1; l < 4; ++l) half[l][k] = turned(v[l], TURNS16[k][l]);
         }
-#pragma GCC unroll 1
+        ROLLED
         for (int k = 0; k < 4; ++k) {
             cvec v[4];
             for (int r = 0; r < 4; ++r) v[r] = half[k][r];
@@ -124,8 +124,8 @@ INLINE void dft5(cvec y[5], cvec a, cvec b, cvec c, cvec d, cvec e)
     y[4] = (cvec){u1.re - v1.im, u1.im + v1.re};
 }
 
-/* Transforms the columns of x, 10 rows of 16, to y. 10 = 2 5 have no divisor in common, so rows
- * (5 i + 2 j) % 10 to rows (5 k + 6 l) % 10 are a transform of 2 by 5 with nothing to turn in between. */
+/* Transforms the columns of x, 10 rows of 16, to y. 2 and 5 have no divisor in common, so from rows
+ * (5 i + 2 j) % 10 to rows (5 k + 6 l) % 10 it is a transform of 2 by 5 with nothing to turn. */
 static NO_INLINE void dft10(cbuf y, cbuf x)
 {
     for (int c = 0; c < 16; c += WIDTH) {
@@ -184,8 +184,8 @@ INLINE cvec bin_turns(const float *turns, int32_t m, int32_t k)
     return (cvec){load(cosine), load(cosine + m / 2)};
 }
 
-/* The bins of the samples whose complex transform is a: X[k] = E + W_n^k O, X[m-k] = conj(E - W_n^k O),
- * with E and O from a[k] and conj a[m-k]. */
+/* The bins of the samples whose complex transform is a: X[k] = E + W_n^k O and
+ * X[m-k] = conj(E - W_n^k O), with E and O from a[k] and conj a[m-k]. */
 INLINE void split_bins(cbuf bins, cbuf a, int32_t m, const float *turns)
 {
     bins.re[0] = a.re[0] + a.im[0];
@@ -202,7 +202,7 @@ INLINE void split_bins(cbuf bins, cbuf a, int32_t m, const float *turns)
     }
 }
 
-/* The way back, times 2, in place: a[k] = E + i O and a[m-k] = conj(E - i O), O turned by W_n^-k. */
+/* The way back, times 2, in place: a[k] = E + i O and a[m-k] = conj(E - i O), O turned back. */
 INLINE void merge_bins(cbuf a, int32_t m, const float *turns)
 {
     const float lowest = a.re[0], highest = a.re[m];

@@ -13,6 +13,13 @@
 #define INLINE static inline __attribute__((always_inline))
 #define NO_INLINE __attribute__((noinline))
 
+/* Before a loop that must not be unrolled. */
+#if defined(__clang__)
+#define ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define ROLLED _Pragma("GCC unroll 1")
+#endif
+
 enum { WIDTH = WH_VECTOR_BYTES / 4 };
 
 #if WH_VECTOR_BYTES == 4
