@@ -7,13 +7,9 @@ static const double LEVEL_SHARE = 0.01; /* of a new hop in the running power: ab
 static void log_powers(wh_stream *s)
 {
     const wh_model *m = s->model;
-    const int32_t n = m->feature_bins;
-    const float *restrict re = s->work.re + m->first_bin, *restrict im = s->work.im + m->first_bin;
-    const float *restrict mean = m->mean, *restrict scale = m->scale;
-    float *restrict x = s->features.data;
-    for (int32_t k = 0; k < n; ++k) x[k] = (re[k] * re[k] + im[k] * im[k]) + m->floor;
-    s->kernels->f32_log(x, n);
-    for (int32_t k = 0; k < n; ++k) x[k] = (x[k] - mean[k]) * scale[k];
+    const float *re = s->work.re + m->first_bin, *im = s->work.im + m->first_bin;
+    s->kernels->front->f32_log_powers(s->features.data, re, im, m->floor, m->mean, m->scale,
+                                      m->feature_bins);
 }
 
 /* The spectrum on the scale of its running power, a row for each bin. */

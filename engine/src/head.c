@@ -10,20 +10,6 @@ static const rows *head_input(const wh_stream *s)
     return &s->layers[s->model->n_layers - 1].output;
 }
 
-/* Limits the gains and spreads them over all bins. */
-static void spread_mask(wh_stream *s)
-{
-    const wh_model *m = s->model;
-    const int32_t n_bins = m->n_fft / 2 + 1, n = m->mask_bins, first = m->mask_first_bin;
-    float *mask = s->mask, *gain = s->work.gain;
-    memcpy(mask, head_input(s)->data, (size_t)n * sizeof *mask);
-    if (m->head == WH_DEEP_FILTER) s->kernels->f32_sigmoid(mask, n);
-    for (int32_t k = 0; k < n; ++k) mask[k] = mask[k] > s->min_gain ? mask[k] : s->min_gain;
-    for (int32_t k = 0; k < first; ++k) gain[k] = mask[0];
-    memcpy(gain + first, mask, (size_t)n * sizeof *gain);
-    for (int32_t k = first + n; k < n_bins; ++k) gain[k] = mask[n - 1];
-}
-
 /* Moves the frames of a filter's past on by one; the place of this frame is free then. */
 static void age_past(wh_stream *s)
 {
@@ -43,40 +29,39 @@ static void deep_filter(wh_stream *s)
     memcpy(s->past, s->work.re + first, row);
     memcpy(s->past + n, s->work.im + first, row);
 
-    float *restrict re = s->work.made_re, *restrict im = s->work.made_im;
+    float *re = s->work.made_re, *im = s->work.made_im;
     memset(re, 0, row);
     memset(im, 0, row);
-    for (int32_t k = 0; k < m->filter_order; ++k) {
-        const float *restrict c = coefficients + k * step;
-        const float *restrict y = s->past + k * step;
-        for (int32_t b = 0; b < n; ++b) {
-            const float c_re = wh_limited(c[b], COEFFICIENT_LIMIT);
-            const float c_im = wh_limited(c[n + b], COEFFICIENT_LIMIT);
-            re[b] += c_re * y[b] - c_im * y[n + b];
-            im[b] += c_re * y[n + b] + c_im * y[b];
-        }
-    }
+    for (int32_t k = 0; k < m->filter_order; ++k)
+        s->kernels->front->f32_filter(re, im, coefficients + k * step, s->past + k * step,
+                                      COEFFICIENT_LIMIT, n);
     s->layers[m->n_layers - 1].macs += 4 * (uint64_t)m->filter_order * (uint64_t)n;
+}
+
+/* Multiplies bins by one gain. */
+static void scale_bins(wh_stream *s, int32_t first, int32_t end, float gain)
+{
+    for (int32_t k = first; k < end; ++k) {
+        s->work.re[k] *= gain;
+        s->work.im[k] *= gain;
+    }
 }
 
 static void mask_and_filter(wh_stream *s, float norm)
 {
     const wh_model *m = s->model;
-    const int32_t n_bins = m->n_fft / 2 + 1;
-    float *restrict re = s->work.re, *restrict im = s->work.im;
-    const float *restrict gain = s->work.gain;
-    spread_mask(s);
-    if (m->head == WH_DEEP_FILTER) deep_filter(s);
-    for (int32_t k = 0; k < n_bins; ++k) {
-        const float g = gain[k] * norm;
-        re[k] *= g;
-        im[k] *= g;
-    }
-    const float share = (1.0f - s->min_gain) * norm;
-    for (int32_t b = 0; b < m->filter_bins; ++b) {
-        re[m->mask_first_bin + b] += share * s->work.made_re[b];
-        im[m->mask_first_bin + b] += share * s->work.made_im[b];
-    }
+    const wh_front *front = s->kernels->front;
+    const int32_t n_bins = m->n_fft / 2 + 1, n = m->mask_bins, first = m->mask_first_bin;
+    float *re = s->work.re + first, *im = s->work.im + first, *mask = s->mask;
+    const int filters = m->head == WH_DEEP_FILTER;
+    front->f32_gains(mask, head_input(s)->data, filters, s->min_gain, n);
+    if (filters) deep_filter(s);
+    front->f32_mask(re, im, mask, norm, n);
+    scale_bins(s, 0, first, mask[0] * norm);
+    scale_bins(s, first + n, n_bins, mask[n - 1] * norm);
+    if (filters)
+        front->f32_add(re, im, s->work.made_re, s->work.made_im, (1.0f - s->min_gain) * norm,
+                       m->filter_bins);
 }
 
 /* The enhanced spectrum of the filter on magnitudes. */

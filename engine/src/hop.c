@@ -1,31 +1,7 @@
 /* One hop: analysis, features, layers, head, synthesis; and what is reported about it. */
 #include <string.h>
 
-#include "fft.h"
 #include "internal.h"
-
-static const float SAMPLE_LIMIT = 1e6f; /* keeps the power of a bin below 1e18 */
-
-static float safe_sample(float v)
-{
-    return wh_limited(v - v == 0.0f ? v : 0.0f, SAMPLE_LIMIT); /* Inf - Inf and NaN - NaN are NaN */
-}
-
-/* Spectrum of [previous hop | this hop], windowed. */
-void wh_analyse(wh_stream *s, const float *in)
-{
-    const wh_model *m = s->model;
-    const int32_t hop = m->hop_length;
-    float *restrict frame = s->work.frame, *restrict previous = s->previous;
-    const float *restrict window = m->window;
-    for (int32_t i = 0; i < hop; ++i) {
-        const float v = safe_sample(in[i]);
-        frame[i] = previous[i] * window[i];
-        frame[hop + i] = v * window[hop + i];
-        previous[i] = v;
-    }
-    wh_rfft(s->work.re, s->work.im, frame, m->n_fft, m->twiddle, s->work.fft);
-}
 
 void wh_show(const wh_stream *s, int32_t layer, const rows *r)
 {
@@ -48,30 +24,16 @@ static void run_layers(wh_stream *s, const uint8_t *given)
     }
 }
 
-/* Enhanced spectrum back to time, windowed, added to the tail of the last frame. */
-void wh_synthesise(wh_stream *s, float *out)
-{
-    const wh_model *m = s->model;
-    const int32_t hop = m->hop_length;
-    const float *restrict window = m->window;
-    float *restrict frame = s->work.frame;
-    wh_irfft(frame, s->work.re, s->work.im, m->n_fft, m->twiddle, s->work.fft);
-    float *restrict overlap = s->overlap;
-    for (int32_t i = 0; i < hop; ++i) {
-        out[i] = overlap[i] + frame[i] * window[i];
-        overlap[i] = frame[hop + i] * window[hop + i];
-    }
-}
-
 static wh_status process(wh_stream *s, const float *in, const uint8_t *given, float *out)
 {
+    const wh_front *front = s->kernels->front;
     const uint64_t start = s->clock ? s->clock() : 0;
-    wh_analyse(s, in);
+    front->f32_analyse(s->work.re, s->work.im, s->previous, in, &s->frame);
     wh_features_run(s);
     wh_show(s, -1, &s->features);
     run_layers(s, given);
     wh_head_run(s, 1.0f / (float)s->model->n_fft); /* the norm of the inverse transform */
-    wh_synthesise(s, out);
+    front->f32_synthesise(out, s->overlap, s->work.re, s->work.im, &s->frame);
     s->hops += 1;
     if (s->clock) s->total_ticks += s->clock() - start;
     return WH_OK;

@@ -30,8 +30,7 @@ typedef struct {
     int8_t *seen, *fine;                /* a layer's inputs as integers; of 16 bits, also the fine part */
     int8_t *seen_h;                     /* hidden states as integers */
     float *band;                        /* what one band gives in a synthesis */
-    float *frame, *fft;                 /* (n_fft,), wh_fft_scratch(n_fft) */
-    float *re, *im;                     /* spectrum, n_bins each, padded */
+    float *re, *im;                     /* spectrum, WH_SPECTRUM each */
     float *gain;                        /* of masks, (n_bins,) padded */
     float *made_re, *made_im;           /* what a filter or mapping adds, (mask_bins,) padded */
     float *statistic;                   /* what the dial follows, (feature_bins,) padded */
@@ -43,6 +42,8 @@ struct wh_stream {
     const wh_kernels *kernels;
     int in_pool;         /* whether others share its scratch */
     size_t bytes;        /* from this struct to the end of the last array */
+    size_t own_bytes;    /* to the end of what is its own alone */
+    wh_frame frame;
     layer_state *layers;
     float *numbers;      /* the first of the arrays, which hold nothing but numbers */
     rows features;       /* what the first layer sees */
@@ -95,13 +96,6 @@ static inline int32_t wh_at_least(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
-/* v within +-limit, finite whatever it is: a NaN fails the first comparison. */
-static inline float wh_limited(float v, float limit)
-{
-    const float low = v > -limit ? v : -limit;
-    return low < limit ? low : limit;
-}
-
 static inline float wh_sqrt(float v)
 {
     return __builtin_sqrtf(v); /* one instruction, exactly rounded; no library behind it */
@@ -136,9 +130,7 @@ static inline wh_stream *wh_neighbour(wh_stream *s, int32_t step, int32_t k)
     return (wh_stream *)(void *)((float *)(void *)s + (ptrdiff_t)step * k);
 }
 
-/* The stages of a hop. */
-void wh_analyse(wh_stream *s, const float *in);
-void wh_synthesise(wh_stream *s, float *out);
+/* Shows a layer's output to the tap. */
 void wh_show(const wh_stream *s, int32_t layer, const rows *r);
 void wh_band_analysis_run(wh_stream *s, int32_t i);
 void wh_band_synthesis_run(wh_stream *s, int32_t i);

@@ -33,10 +33,11 @@ static void run(wh_stream *s, int32_t step, int32_t count, const float *const *i
                 float *const *out)
 {
     const wh_model *m = s->model;
+    const wh_front *front = s->kernels->front;
     const uint64_t start = s->clock ? s->clock() : 0;
     for (int32_t k = 0; k < count; ++k) {
         wh_stream *own = wh_neighbour(s, step, k);
-        wh_analyse(own, in[k]);
+        front->f32_analyse(own->work.re, own->work.im, own->previous, in[k], &own->frame);
         wh_features_run(own);
         wh_show(own, -1, &own->features);
     }
@@ -44,7 +45,7 @@ static void run(wh_stream *s, int32_t step, int32_t count, const float *const *i
     for (int32_t k = 0; k < count; ++k) {
         wh_stream *own = wh_neighbour(s, step, k);
         wh_head_run(own, 1.0f / (float)m->n_fft);
-        wh_synthesise(own, out[k]);
+        front->f32_synthesise(out[k], own->overlap, own->work.re, own->work.im, &own->frame);
         own->hops += 1;
     }
     if (s->clock) s->total_ticks += s->clock() - start;

@@ -1,7 +1,6 @@
 /* A stream: its memory and its settings. */
 #include <string.h>
 
-#include "fft.h"
 #include "internal.h"
 
 enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector */
@@ -76,20 +75,23 @@ static int32_t widest_band(const wh_model *m)
 /* What lasts through a hop. */
 static void place_work(arena *a, const wh_model *m, scratch *w)
 {
-    const int32_t n_bins = m->n_fft / 2 + 1;
     const widths most = widest(m);
     w->pre_z = take_floats(a, most.values);
     w->seen = take(a, (size_t)most.seen, 1);
     w->fine = take(a, (size_t)most.fine, 1);
     w->seen_h = take(a, (size_t)most.seen_h, 1);
-    w->re = take_floats(a, n_bins);
-    w->im = take_floats(a, n_bins);
+    w->re = take_floats(a, WH_SPECTRUM);
+    w->im = take_floats(a, WH_SPECTRUM);
 }
 
-/* What is needed for one stage of a hop only, so that several streams may have it together. */
-static void place_shared(arena *a, const wh_model *m, scratch *w)
+/* What several streams may have together: tables, and what is needed for one stage of a hop only. */
+static void place_shared(arena *a, const wh_model *m, wh_stream *s)
 {
+    scratch *w = &s->work;
     const int32_t n_bins = m->n_fft / 2 + 1;
+    s->frame = (wh_frame){m->n_fft, m->window, NULL, NULL};
+    s->frame.turns = take_floats(a, WH_TURNS);
+    s->frame.scratch = take_floats(a, WH_FRAME_SCRATCH);
     const widths most = widest(m);
     float **const wide[] = {&w->z, &w->r, &w->cx, &w->ch, &w->old};
     const int32_t batch = most.batch + WH_LANES; /* kernels write whole chunks */
@@ -98,8 +100,6 @@ static void place_shared(arena *a, const wh_model *m, scratch *w)
     w->keys = take(a, (size_t)most.units, sizeof(int32_t));
     w->h = take_floats(a, most.frame_h);
     w->band = take_floats(a, widest_band(m));
-    w->frame = take_floats(a, m->n_fft);
-    w->fft = take_floats(a, wh_fft_scratch(m->n_fft));
     w->gain = take_floats(a, n_bins);
     w->made_re = take_floats(a, m->mask_bins);
     w->made_im = take_floats(a, m->mask_bins);
@@ -216,7 +216,7 @@ static size_t stream_size(const wh_model *m, int with_shared)
     arena a = {0, 0};
     take(&a, 1, sizeof(wh_stream));
     place(&a, m, &unused);
-    if (with_shared) place_shared(&a, m, &unused.work);
+    if (with_shared) place_shared(&a, m, &unused);
     return a.used;
 }
 
@@ -239,7 +239,10 @@ static wh_stream *lay_out(void *mem, const wh_model *model, size_t size, void *s
     arena a = {(uintptr_t)s, 0}, b = {(uintptr_t)shared, 0};
     take(&a, 1, sizeof(wh_stream));
     place(&a, model, s);
-    place_shared(shared ? &b : &a, model, &s->work);
+    s->own_bytes = a.used;
+    arena *with_others = shared ? &b : &a;
+    place_shared(with_others, model, s);
+    wh_turns_fill(s->frame.turns, model->twiddle, model->n_fft);
     s->model = model;
     s->bytes = size;
     s->in_pool = shared != NULL;
@@ -358,7 +361,7 @@ wh_status wh_stream_reset(wh_stream *s)
 {
     if (!s) return WH_ERR_NULL;
     const size_t start = (size_t)((char *)s->numbers - (char *)s);
-    memset((char *)s + start, 0, s->bytes - start);
+    memset((char *)s + start, 0, s->own_bytes - start);
     for (int32_t i = 0; i < s->model->n_layers; ++i)
         s->layers[i].macs = s->layers[i].updated = s->layers[i].ticks = 0;
     s->hops = s->total_ticks = 0;

@@ -19,6 +19,7 @@
 
 #include <stdint.h>
 
+#include "front.h"
 #include "wheesht.h"
 
 /* A number of columns padded to whole chunks. */
@@ -103,6 +104,7 @@ typedef struct {
      * bits: limited to +-127 128, and 128 coarse + fine, fine in -64..63. */
     void (*s8_round)(int8_t *q, const float *v, float inverse, int32_t n);
     void (*s16_round)(int8_t *fine, int8_t *coarse, const float *v, float inverse, int32_t n);
+    const wh_front *front; /* what is no layer */
 } wh_kernels;
 
 extern const wh_kernels wh_kernels_scalar;

@@ -120,5 +120,5 @@ static void s8_units_scalar(wh_unit_sums y, const wh_int_units *w, const int8_t 
 const wh_kernels wh_kernels_scalar = {
     "scalar",         f32_panels_scalar, f32_units_scalar, f32_layer_norm_scalar, f32_top_a,
     f32_sigmoid,      f32_tanh,          f32_log,          s8_panels_scalar,      s8_units_scalar,
-    s8_round,         s16_round,
+    s8_round,         s16_round,         &wh_front_scalar,
 };

@@ -4,28 +4,14 @@
 #include "integers.h"
 #include "kernels.h"
 #include "top_a.h"
+#include "vectors.h"
 
-#define PASTE(a, b) a##b
-#define EXPAND(a, b) PASTE(a, b)
-#define TEXT(a) #a
-#define EXPAND_TEXT(a) TEXT(a)
-#define PAIR(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#define INLINE static inline __attribute__((always_inline))
-
-enum { WIDTH = WH_VECTOR_BYTES / 4, PARTS = WH_LANES / WIDTH };
-
-typedef float vec __attribute__((vector_size(WH_VECTOR_BYTES)));
-typedef float vec_memory __attribute__((vector_size(WH_VECTOR_BYTES), aligned(4), may_alias));
+enum { PARTS = WH_LANES / WIDTH };
 
 /* The WH_LANES partial sums of one row. */
 typedef struct {
     vec part[PARTS];
 } sums;
-
-static inline vec load(const float *p)
-{
-    return *(const vec_memory *)p;
-}
 
 /* Keeps the compiler from loading a value once for each of its uses. */
 static inline vec in_register(vec v)
@@ -328,8 +314,11 @@ static void f32_layer_norm_vector(float *y, const float *x, const float *weight,
         for (int32_t c = 0; c < n; ++c) y[c] = y[c] * weight[c] + bias[c];
 }
 
+extern const wh_front EXPAND(wh_front_, WH_ISA); /* front.c, compiled beside this file */
+
 const wh_kernels EXPAND(wh_kernels_, WH_ISA) = {
     EXPAND_TEXT(WH_ISA), f32_panels_vector, f32_units_vector, f32_layer_norm_vector,
     f32_top_a,           f32_sigmoid,       f32_tanh,         f32_log,
     s8_panels_vector,    s8_units_vector,   s8_round,         s16_round,
+    &EXPAND(wh_front_, WH_ISA),
 };
