@@ -77,6 +77,23 @@ MPT, DPRNN = (f"[model]\nname = 'a'\nhost = '{host}'\n" for host in ("mpt", "dpr
         ("loss = 3\n[model]\nname = 'a'", "loss: got 3, needs a name or a table"),
         ("device = 'tpu'\n[model]\nname = 'a'", "device: got 'tpu', needs one of auto"),
         ("precision = 'half'\n[model]\nname = 'a'", "precision: got 'half'"),
+        (
+            "[model]\nname = 'a'\n[quantize]\nranges = 'free'",
+            "quantize.ranges: got 'free', needs one",
+        ),
+        (
+            "[model]\nname = 'a'\n[quantize]\nbits = 8",
+            "quantize.bits: unknown key; known are ranges",
+        ),
+        (
+            "[model]\nname = 'a'\n[quantize]\nranges = 'fixed'",
+            "quantize.ranges: fixed needs an initial_bundle of integers, which .wheesht compress.",
+        ),
+        (
+            "initial_bundle = 'b'\nprecision = 'bfloat16'\n[model]\nname = 'a'\n[quantize]\n"
+            "ranges = 'learned'",
+            "precision: got bfloat16, needs float32 with quantize.ranges learned",
+        ),
         ("[model]\nname = 'a'\n[optim]\nname = 'sgd'", "optim.name: got 'sgd'"),
         ("[model]\nname = 'a'\n[update_percent]\nchoices = [0]", "choices: got .0.0., needs above"),
         ("[model]\nname = 'a'\n[update_percent]\nchoices = 5", "choices: got 5, needs a list"),
@@ -173,6 +190,13 @@ def test_the_machine_is_no_part_of_the_identity():
     there = recipe_from_dict({"model": {"name": "a"}, "device": "cuda"})
     other = recipe_from_dict({"model": {"name": "a"}, "precision": "bfloat16"})
     assert here.identity() == there.identity() != other.identity()
+
+
+def test_runs_from_before_integers_keep_their_identity():
+    plain = recipe_from_dict({"model": {"name": "a"}})
+    integers = {"initial_bundle": "b", "quantize": {"ranges": "fixed"}, "model": {"name": "a"}}
+    assert "quantize" not in plain.identity() and plain.to_dict()["quantize"] == {"ranges": "none"}
+    assert recipe_from_dict(integers).identity()["quantize"] == {"ranges": "fixed"}
 
 
 def test_learning_rate_warms_up_and_falls_to_its_end():
