@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from wheesht.errors import ConfigError  # noqa: E402
 from wheesht.models import dprnn_host_spec, gru_host_spec, mpt_host_spec  # noqa: E402
+from wheesht.spec.bundle import read_bundle  # noqa: E402
 from wheesht.spec.document import check_json  # noqa: E402
 from wheesht.spec.heads import DeepFilter  # noqa: E402
 from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
@@ -164,6 +165,15 @@ def test_recipes_of_the_study_are_of_their_host_at_every_trained_position(host):
     assert recipe == recipe_from_dict(recipe.to_dict())
     dial = recipe.spec().update_percent
     assert (dial.min, dial.default, dial.max) == (25, 50, 100)
+
+
+def test_the_recipe_of_integers_is_of_the_model_that_it_goes_on_from():
+    path = Path(__file__).parents[2] / "recipes" / "open_speech" / "default-int8.toml"
+    recipe, default = read_recipe(path), read_bundle("default").spec
+    spec = recipe.spec()
+    assert recipe.quantize.ranges == "learned" and spec.update_percent == default.update_percent
+    for part in ("front_end", "features", "layers", "mask"):
+        assert getattr(spec, part) == getattr(default, part)
 
 
 def test_the_largest_seed_is_one_that_all_its_readers_take():
