@@ -74,7 +74,7 @@ class Scale(nn.Module):
 
 def of_rows(weight: Tensor, ranges: Ranges) -> Scale:
     """Return the scales of a matrix, (..., I), as its weights are now."""
-    return Scale(row_scales(weight.detach().numpy()), WEIGHT_LEVELS, ranges)
+    return Scale(row_scales(weight.detach().cpu().numpy()), WEIGHT_LEVELS, ranges)
 
 
 def of_input(dtype: Dtype, ranges: Ranges) -> Scale:
