@@ -29,6 +29,9 @@ def main() -> None:
     )
     if not 0.0 <= share <= 1.0:
         parser.error(f"--share-of-second: got {share}, needs 0 to 1")
+    for name, bundle in ((asked.first, first), (asked.second, second)):
+        if bundle.spec.dtype != "f32":
+            parser.error(f"{name}: holds integers, needs floats; average these, then compress")
     if first.spec.tensor_shapes() != second.spec.tensor_shapes():
         parser.error(f"{asked.second}: not the same model as {asked.first}")
     tensors = {

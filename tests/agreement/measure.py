@@ -39,6 +39,20 @@ def torch_rows():
         yield f"torch {label} and judge, output", f"{-20 * np.log10(worst):.0f} dB below the signal"
 
 
+def integer_rows():
+    for dtype, label in ((torch.float64, "float64"), (torch.float32, "float32")):
+        torch.set_default_dtype(dtype)
+        worst = 0.0
+        for name in networks.INTEGERS:
+            for seed in SEEDS[:3]:
+                bundle, percent, x = networks.integers(name, "s16", seed)
+                want = networks.enhanced_by_judge(bundle, x, percent)
+                got = networks.enhanced_by_torch(bundle, x, percent)
+                worst = max(worst, networks.relative_rms(want, got))
+        below = f"{-20 * np.log10(worst):.0f} dB below the signal"
+        yield f"torch {label} and judge, integers, output", below
+
+
 def kind_of(spec):
     """What is measured apart: every head, behind the networks that have it."""
     heads = {"magnitude": "mask", "magnitude_filter": "filter on magnitudes"}
@@ -101,6 +115,6 @@ def shipped_rows():
 
 
 if __name__ == "__main__":
-    for rows in (torch_rows, engine_rows, choice_rows, shipped_rows):
+    for rows in (torch_rows, integer_rows, engine_rows, choice_rows, shipped_rows):
         for what, value in rows():
             print(f"| {what} | {value} |", flush=True)

@@ -2,7 +2,14 @@
 
 import numpy as np
 import pytest
-from bundles import gru_host, random_bundle_of, scanning_models, speech_like
+from bundles import (
+    gru_host,
+    integer_bundle,
+    integer_dtypes,
+    random_bundle_of,
+    scanning_models,
+    speech_like,
+)
 
 from wheesht.reference.runner import ReferenceStream
 from wheesht.spec.bundle import read_bundle
@@ -18,6 +25,12 @@ torch.set_num_threads(1)  # threads of so small products wait for each other
 FLOAT64_TOLERANCE = 2e-14
 # The training steps in float32: measured at least 116 dB below the signal, where no choice differs.
 FLOAT32_BELOW_DB = 105.0
+# Integers in float64: measured at most 8e-16, less than of floats, because rounding takes errors
+# away. A single integer that is another would be far above.
+INTEGERS_TOLERANCE = 6e-15
+# Integers in float32: now and then an input lies so near to the middle of two integers that the
+# other is taken; measured at least 76 dB below the signal.
+INTEGERS_BELOW_DB = 65.0
 
 CASES = [
     pytest.param((7, 33), "none", 100, 320, 0, id="dense"),
@@ -107,6 +120,39 @@ def test_float32_network_that_scans_frequency_stays_far_below_the_signal(name):
     bundle = random_bundle_of(spec, seed=2)
     want, got = enhanced_by_judge(bundle, x, percent), enhanced_by_torch(bundle, x, percent)
     assert -20 * np.log10(relative_rms(want, got)) >= FLOAT32_BELOW_DB
+
+
+INTEGERS = {
+    case.id: (
+        gru_host(case.values[0], case.values[1], case.values[3], filter_order=case.values[4]),
+        float(case.values[2]),
+    )
+    for case in CASES
+} | SCANNING
+
+
+def integers(name, head, seed=2):
+    """A model of integers, `head` those of its last layer, and a signal of 12 hops."""
+    spec, percent = INTEGERS[name]
+    dtypes = integer_dtypes(spec) | {spec.layers[-1].name: head}
+    n_fft = spec.front_end.n_fft
+    bundle = integer_bundle(random_bundle_of(spec, seed), dtypes)
+    return bundle, percent, signal(n_fft)[n_fft * 8 :][: n_fft // 2 * 12]
+
+
+@pytest.mark.parametrize("head", ["s8", "s16"])
+@pytest.mark.parametrize("name", INTEGERS)
+def test_float64_network_of_integers_equals_the_judge(float64, name, head):
+    bundle, percent, x = integers(name, head)
+    want, got = enhanced_by_judge(bundle, x, percent), enhanced_by_torch(bundle, x, percent)
+    assert relative_rms(want, got) <= INTEGERS_TOLERANCE
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_float32_network_of_integers_stays_far_below_the_signal(name):
+    bundle, percent, x = integers(name, "s16")
+    want, got = enhanced_by_judge(bundle, x, percent), enhanced_by_torch(bundle, x, percent)
+    assert -20 * np.log10(relative_rms(want, got)) >= INTEGERS_BELOW_DB
 
 
 @pytest.mark.parametrize("spec", [mpt_host_spec("m"), dprnn_host_spec("d")], ids=lambda s: s.host)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bundles import random_bundle_of, random_tensors
+from bundles import gru_host, integer_bundle, random_bundle_of, random_tensors
 from scanning_models import bands_model, bins_model
 
 from wheesht.bench import contestants, rivals
@@ -52,6 +52,20 @@ def test_every_layer_gives_what_the_judge_gives(network, name, model):
     x = X[:960] if model == "dprnn" else X  # 160 positions take the judge long
     error = check_network(model, bundle, network(name, bundle), x)["output_error"]
     assert 0 < error < MOST_ERROR
+
+
+@pytest.mark.parametrize("model", ["gru", "bands", "bins"])
+@pytest.mark.parametrize("name", rivals.NETWORKS)
+def test_of_integers_others_have_the_weights_that_they_stand_for(network, name, model):
+    spec = gru_host((21, 33), filter_order=2) if model == "gru" else MODELS[model]
+    floats = random_bundle_of(spec, seed=1)
+    bundle = integer_bundle(floats)
+    rival = network(name, bundle)
+    assert 0 < check_network(model, bundle, rival, X)["output_error"] < MOST_ERROR
+    with pytest.raises(GateError, match="its output is"):  # not those before rounding
+        check_network(model, floats, rival, X)
+    who = contestants.network(model, bundle, rival, seen_by(bundle, X), lambda: 0)
+    assert who.facts.dtype == "f32"
 
 
 @pytest.mark.parametrize("model", ["bands", "bins"])

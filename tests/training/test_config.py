@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from wheesht.errors import ConfigError  # noqa: E402
 from wheesht.models import dprnn_host_spec, gru_host_spec, mpt_host_spec  # noqa: E402
+from wheesht.spec.bundle import read_bundle  # noqa: E402
 from wheesht.spec.document import check_json  # noqa: E402
 from wheesht.spec.heads import DeepFilter  # noqa: E402
 from wheesht.training.config import OptimConfig, Recipe, read_recipe, recipe_from_dict  # noqa: E402
@@ -77,6 +78,23 @@ MPT, DPRNN = (f"[model]\nname = 'a'\nhost = '{host}'\n" for host in ("mpt", "dpr
         ("loss = 3\n[model]\nname = 'a'", "loss: got 3, needs a name or a table"),
         ("device = 'tpu'\n[model]\nname = 'a'", "device: got 'tpu', needs one of auto"),
         ("precision = 'half'\n[model]\nname = 'a'", "precision: got 'half'"),
+        (
+            "[model]\nname = 'a'\n[quantize]\nranges = 'free'",
+            "quantize.ranges: got 'free', needs one",
+        ),
+        (
+            "[model]\nname = 'a'\n[quantize]\nbits = 8",
+            "quantize.bits: unknown key; known are ranges",
+        ),
+        (
+            "[model]\nname = 'a'\n[quantize]\nranges = 'fixed'",
+            "quantize.ranges: fixed needs an initial_bundle of integers, which .wheesht compress.",
+        ),
+        (
+            "initial_bundle = 'b'\nprecision = 'bfloat16'\n[model]\nname = 'a'\n[quantize]\n"
+            "ranges = 'learned'",
+            "precision: got bfloat16, needs float32 with quantize.ranges learned",
+        ),
         ("[model]\nname = 'a'\n[optim]\nname = 'sgd'", "optim.name: got 'sgd'"),
         ("[model]\nname = 'a'\n[update_percent]\nchoices = [0]", "choices: got .0.0., needs above"),
         ("[model]\nname = 'a'\n[update_percent]\nchoices = 5", "choices: got 5, needs a list"),
@@ -149,6 +167,15 @@ def test_recipes_of_the_study_are_of_their_host_at_every_trained_position(host):
     assert (dial.min, dial.default, dial.max) == (25, 50, 100)
 
 
+def test_the_recipe_of_integers_is_of_the_model_that_it_goes_on_from():
+    path = Path(__file__).parents[2] / "recipes" / "open_speech" / "default-int8.toml"
+    recipe, default = read_recipe(path), read_bundle("default").spec
+    spec = recipe.spec()
+    assert recipe.quantize.ranges == "learned" and spec.update_percent == default.update_percent
+    for part in ("front_end", "features", "layers", "mask"):
+        assert getattr(spec, part) == getattr(default, part)
+
+
 def test_the_largest_seed_is_one_that_all_its_readers_take():
     seed = recipe_from_dict({"model": {"name": "a"}, "seed": 2**63 - 1}).seed
     torch.manual_seed(seed)
@@ -173,6 +200,13 @@ def test_the_machine_is_no_part_of_the_identity():
     there = recipe_from_dict({"model": {"name": "a"}, "device": "cuda"})
     other = recipe_from_dict({"model": {"name": "a"}, "precision": "bfloat16"})
     assert here.identity() == there.identity() != other.identity()
+
+
+def test_runs_from_before_integers_keep_their_identity():
+    plain = recipe_from_dict({"model": {"name": "a"}})
+    integers = {"initial_bundle": "b", "quantize": {"ranges": "fixed"}, "model": {"name": "a"}}
+    assert "quantize" not in plain.identity() and plain.to_dict()["quantize"] == {"ranges": "none"}
+    assert recipe_from_dict(integers).identity()["quantize"] == {"ranges": "fixed"}
 
 
 def test_learning_rate_warms_up_and_falls_to_its_end():

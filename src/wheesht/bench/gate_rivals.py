@@ -10,7 +10,7 @@ from wheesht.dsp.stft import sqrt_hann, stft
 from wheesht.errors import GateError
 from wheesht.reference.features import Features
 from wheesht.reference.runner import ReferenceStream
-from wheesht.spec.bundle import Bundle
+from wheesht.spec.bundle import Bundle, dequantized
 
 # Of what a runtime's last layer gives, relative where that is above 1: float32 sums over 60 steps;
 # 1e-6 is usual.
@@ -38,13 +38,15 @@ def seen_by(bundle: Bundle, x: np.ndarray) -> np.ndarray:
 def check_network(name: str, bundle: Bundle, rival: Network, x: np.ndarray) -> Found:
     """Compare what another runtime's last layer gives with the judge's, every unit updated.
 
+    Of integers both compute with the floats that these stand for.
+
     Raises
     ------
     GateError
         They are further apart than `OUTPUT_TOLERANCE`.
     """
     hops = hops_of(x, bundle.spec.front_end.hop_length)[:GATE_HOPS]
-    judge = ReferenceStream(bundle)
+    judge = ReferenceStream(dequantized(bundle))
     judge.process(hops.ravel(), np.ones((len(hops), sum(bundle.spec.unit_counts)), bool))
     want = judge.outputs
     got = np.array([np.array(rival.step(row)) for row in seen_by(bundle, hops.ravel())])

@@ -6,7 +6,8 @@
 from wheesht.cells.dgrnn import DGRNN
 from wheesht.cells.dgru import DGRU, from_torch_gru
 from wheesht.cells.gru import GRU
+from wheesht.cells.integer_dgru import IntegerDGRU
 
-CELLS = {"gru": GRU, "dgru": DGRU}
+CELLS = {"gru": GRU, "dgru": DGRU, "integer_dgru": IntegerDGRU}
 
-__all__ = ["CELLS", "DGRNN", "DGRU", "GRU", "from_torch_gru"]
+__all__ = ["CELLS", "DGRNN", "DGRU", "GRU", "IntegerDGRU", "from_torch_gru"]

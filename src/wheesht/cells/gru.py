@@ -59,14 +59,31 @@ class GRU(Cell):
         proposal, z_score : Tensor, shape (B, H)
             ``z c + (1 - z) h`` and the pre-activation of z.
         """
-        x_r, x_z, x_c = functional.linear(x, self.w_x, self.b_x).chunk(3, dim=-1)
-        h_r, h_z, h_c = functional.linear(h, self.w_h, self.b_h).chunk(3, dim=-1)
-        z_score = x_z + h_z
-        z = torch.sigmoid(z_score)
-        c = torch.tanh(x_c + torch.sigmoid(x_r + h_r) * h_c)
-        return z * c + (1.0 - z) * h, z_score
+        from_x = functional.linear(x, self.w_x, self.b_x)
+        return propose(from_x, functional.linear(h, self.w_h, self.b_h), h)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance by one frame; every unit is recomputed."""
         proposal, _ = self.propose(x, state["h"])
         return proposal, {"h": proposal}
+
+
+def propose(from_x: Tensor, from_h: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what every unit would become, and the update gate before its sigmoid.
+
+    Parameters
+    ----------
+    from_x, from_h : Tensor, shape (B, 3H)
+        Products with input and state, biases added.
+    h : Tensor, shape (B, H)
+
+    Returns
+    -------
+    proposal, z_score : Tensor, shape (B, H)
+    """
+    x_r, x_z, x_c = from_x.chunk(3, dim=-1)
+    h_r, h_z, h_c = from_h.chunk(3, dim=-1)
+    z_score = x_z + h_z
+    z = torch.sigmoid(z_score)
+    c = torch.tanh(x_c + torch.sigmoid(x_r + h_r) * h_c)
+    return z * c + (1.0 - z) * h, z_score

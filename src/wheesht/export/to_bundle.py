@@ -16,7 +16,7 @@ def export_bundle(
     Parameters
     ----------
     network : Network
-        On any device, of any float type; stored as float32.
+        On any device, of any float type; stored as float32, and as integers where its spec says so.
     path : str or path
     provenance : dict, optional
         JSON that replaces the spec's: training data, recipe, licence.
@@ -27,5 +27,6 @@ def export_bundle(
         A tensor is not finite.
     """
     spec = network.spec if provenance is None else replace(network.spec, provenance=provenance)
-    tensors = {name: t.cpu().float().numpy() for name, t in network.bundle_tensors().items()}
-    write_bundle(path, spec, tensors)
+    tensors = network.bundle_tensors()
+    floats = {name: t.float() for name, t in tensors.items() if t.is_floating_point()}
+    write_bundle(path, spec, {name: t.cpu().numpy() for name, t in (tensors | floats).items()})

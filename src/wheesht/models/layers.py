@@ -12,6 +12,8 @@ from torch.nn import functional
 from wheesht.cells.base import State
 from wheesht.cells.controllers import Everyone, Threshold, TopA
 from wheesht.cells.dgru import DGRU
+from wheesht.cells.integer_dgru import IntegerDGRU
+from wheesht.cells.integers import Ranges, of_input, of_rows
 from wheesht.spec import layers as spec
 from wheesht.spec.bands import band_bounds
 from wheesht.spec.layers import NORM_EPSILON
@@ -27,10 +29,11 @@ ACTIVATIONS = {
 class Dense(nn.Module):
     """Fully connected layer with its activation; parameters ``weight``, ``bias``, ``slope``."""
 
-    def __init__(self, layer: spec.Linear) -> None:
+    def __init__(self, layer: spec.Linear, ranges: Ranges) -> None:
         super().__init__()
         inner = nn.Linear(layer.input_size, layer.output_size)
         self.weight, self.bias = inner.weight, inner.bias
+        self.input_scale, self.weight_scale = _scales(layer, self.weight, ranges)
         self.slope: nn.Parameter | None = None
         self.activation: nn.Module = nn.Identity()
         if layer.activation == "prelu":
@@ -40,7 +43,7 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., I) to (..., O)."""
-        y = functional.linear(x, self.weight, self.bias)
+        y = functional.linear(self.input_scale(x), self.weight_scale(self.weight), self.bias)
         return self.activation(y) if self.slope is None else functional.prelu(y, self.slope)
 
 
@@ -99,7 +102,7 @@ class Expansion(nn.Module):
 
     share: Tensor
 
-    def __init__(self, layer: spec.BandSynthesis) -> None:
+    def __init__(self, layer: spec.BandSynthesis, ranges: Ranges) -> None:
         super().__init__()
         bounds = band_bounds(layer.n_bins, layer.n_bands)
         self.bands = list(zip(bounds, bounds[2:], strict=False))
@@ -110,11 +113,13 @@ class Expansion(nn.Module):
         bound = 1.0 / math.sqrt(layer.input_size)
         self.weight = nn.Parameter(torch.empty(shapes["weight"]).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(shapes["bias"]).uniform_(-bound, bound))
+        self.input_scale, self.weight_scale = _scales(layer, self.weight, ranges)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, K, I) to (B, T, F, O)."""
+        x, weight = self.input_scale(x), self.weight_scale(self.weight)
         widths = [high - low for low, high in self.bands]
-        weights, biases = self.weight.split(widths), self.bias.split(widths)
+        weights, biases = weight.split(widths), self.bias.split(widths)
         # Two neighbours overlap and no others, so even and odd bands are two plain sequences.
         sums = []
         for parity in (0, 1):
@@ -128,22 +133,36 @@ class Expansion(nn.Module):
         return torch.tanh((sums[0] + sums[1]) * self.share)
 
 
+def _scales(
+    layer: spec.Linear | spec.BandSynthesis, weight: Tensor, ranges: Ranges
+) -> tuple[nn.Module, nn.Module]:
+    """Return what rounds a layer's input, and what its weights; of floats neither does."""
+    if layer.dtype == "f32":
+        return nn.Identity(), nn.Identity()
+    return of_input(layer.dtype, ranges), of_rows(weight, ranges)
+
+
 class BothWays(nn.Module):
-    """A D-GRU up and one down the positions, with weights of their own."""
+    """A D-GRU up and one down the positions, with weights of their own; their input is one."""
 
-    def __init__(self, layer: spec.GRU, update_percent: float) -> None:
+    def __init__(self, layer: spec.GRU, update_percent: float, ranges: Ranges) -> None:
         super().__init__()
-        self.up = _cell(layer, update_percent)
-        self.down = _cell(layer, update_percent)
+        self.up = _cell(layer, update_percent, ranges)
+        self.down = _cell(layer, update_percent, ranges)
+        of_floats = layer.dtype == "f32"
+        self.input_scale: nn.Module = nn.Identity() if of_floats else of_input("s8", ranges)
 
 
-def _cell(layer: spec.GRU, update_percent: float) -> DGRU:
+def _cell(layer: spec.GRU, update_percent: float, ranges: Ranges) -> DGRU:
     controller: TopA | Threshold | Everyone = Everyone()
     if layer.gate == "top_a":
         controller = TopA(update_percent)
     elif layer.gate == "threshold":
         controller = Threshold(layer.hidden_size)
-    return DGRU(layer.input_size, layer.hidden_size, controller)
+    sizes = layer.input_size, layer.hidden_size
+    if layer.dtype == "f32":
+        return DGRU(*sizes, controller)
+    return IntegerDGRU(*sizes, controller, ranges, rounds_input=layer.scan != "both")
 
 
 def scan(
@@ -172,6 +191,7 @@ def scan(
         return h.unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2), after
     rows = x.flatten(0, 1)  # (B T, K, I)
     if isinstance(module, BothWays):
+        rows = module.input_scale(rows)
         h = torch.cat([module.up(rows)[0], _downwards(module.down, rows)], dim=-1)
     else:
         h = _downwards(module, rows) if layer.scan == "down" else module(rows)[0]
@@ -182,11 +202,20 @@ def _downwards(cell: nn.Module, rows: Tensor) -> Tensor:
     return cell(rows.flip(1))[0].flip(1)
 
 
-def make_layer(layer: spec.Layer, update_percent: float) -> nn.Module:
-    """Return the module of a layer with fresh weights; P in percent is that of top-A gates."""
+def make_layer(layer: spec.Layer, update_percent: float, ranges: Ranges = "fixed") -> nn.Module:
+    """Return the module of a layer with fresh weights.
+
+    Parameters
+    ----------
+    layer : Layer
+    update_percent : float
+        P of a top-A gate, percent.
+    ranges : {"fixed", "learned"}
+        Of integers.
+    """
     match layer:
         case spec.Linear():
-            return Dense(layer)
+            return Dense(layer, ranges)
         case spec.Conv():
             return FrequencyConv(layer)
         case spec.LayerNorm():
@@ -194,11 +223,11 @@ def make_layer(layer: spec.Layer, update_percent: float) -> nn.Module:
         case spec.BandAnalysis():
             return Compression(layer)
         case spec.BandSynthesis():
-            return Expansion(layer)
+            return Expansion(layer, ranges)
         case spec.Rectifier():
             return nn.ReLU()
         case spec.Residual():
             return nn.Identity()  # the network adds the source
     if layer.scan == "both":
-        return BothWays(layer, update_percent)
-    return _cell(layer, update_percent)
+        return BothWays(layer, update_percent, ranges)
+    return _cell(layer, update_percent, ranges)

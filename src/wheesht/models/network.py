@@ -6,13 +6,15 @@ from torch import Tensor, nn
 
 from wheesht.cells.base import State
 from wheesht.cells.controllers import TopA
+from wheesht.cells.integers import Ranges, Scale
 from wheesht.dsp.stft import sqrt_hann
 from wheesht.errors import ParameterError
 from wheesht.models.features import make_features
 from wheesht.models.heads import enhanced_spectrum, start_without_filter
 from wheesht.models.layers import Dense, make_layer, scan
 from wheesht.models.spectrum import analyse, synthesise
-from wheesht.spec.bundle import Bundle
+from wheesht.spec.bundle import Bundle, dequantized
+from wheesht.spec.integers import SCALE, has_integers, is_scale
 from wheesht.spec.layers import GRU, Residual
 from wheesht.spec.model_spec import ModelSpec
 
@@ -27,17 +29,20 @@ class Network(nn.Module):
     ----------
     spec : ModelSpec
         Every GRU becomes a `DGRU` with the controller that its gate names, or one for each of two
-        directions.
+        directions. Layers of integers round their weights and inputs as the engine does; what is
+        trained are the numbers before rounding.
+    ranges : {"fixed", "learned"}
+        Whether the scales of integers stay as they are, or are parameters.
     """
 
     window: Tensor
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, ranges: Ranges = "fixed") -> None:
         super().__init__()
         self.spec = spec
         self.features = make_features(spec.features)
         for layer in spec.layers:
-            self.add_module(layer.name, make_layer(layer, spec.update_percent.default))
+            self.add_module(layer.name, make_layer(layer, spec.update_percent.default, ranges))
         last = self.get_submodule(spec.layers[-1].name)
         if isinstance(last, Dense):
             start_without_filter(last.weight, last.bias, spec.mask)
@@ -47,20 +52,46 @@ class Network(nn.Module):
         self.register_buffer("window", window.to(torch.get_default_dtype()), persistent=False)
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle) -> "Network":
-        """Build a network with the weights of a bundle."""
-        network = cls(bundle.spec)
-        own = network.bundle_tensors()
+    def from_bundle(cls, bundle: Bundle, ranges: Ranges = "fixed") -> "Network":
+        """Build a network with the weights of a bundle, or with those that its integers stand for.
+
+        Until it is trained, `bundle_tensors` are those of the bundle, bit for bit.
+        """
+        network = cls(bundle.spec, ranges)
+        own = network._named()
         with torch.no_grad():
-            for name, array in bundle.tensors.items():
+            for name, array in dequantized(bundle).tensors.items():
                 own[name].copy_(torch.from_numpy(np.array(array)))
+        for name, array in bundle.tensors.items():
+            if is_scale(name):
+                network._scale(name).set(torch.from_numpy(np.array(array)))
         return network
 
     def bundle_tensors(self) -> dict[str, Tensor]:
-        """Return the tensors that a bundle stores, by their names there; views, not copies."""
+        """Return the tensors that a bundle stores, by their names there.
+
+        Those of floats are views, not copies; matrices of integers are int8.
+        """
+        shapes, own = self.spec.tensor_shapes(), self._named()
+        tensors = {}
+        for name in shapes:
+            if is_scale(name):
+                tensors[name] = self._scale(name).value().detach()
+            elif has_integers(name, shapes):
+                tensors[name] = self._scale(f"{name}{SCALE}").integers(own[name])
+            else:
+                tensors[name] = own[name].detach()
+        return tensors
+
+    def _named(self) -> dict[str, Tensor]:
+        """Return parameters and buffers, by what a bundle calls those that it has too."""
         named = dict(self.named_parameters()) | dict(self.named_buffers())
-        found = {name.replace(".controller.", "."): tensor for name, tensor in named.items()}
-        return {name: found[name].detach() for name in self.spec.tensor_shapes()}
+        return {name.replace(".controller.", "."): tensor for name, tensor in named.items()}
+
+    def _scale(self, name: str) -> Scale:
+        scale = self.get_submodule(name)
+        assert isinstance(scale, Scale)
+        return scale
 
     def set_update_percent(self, update_percent: float | Tensor) -> None:
         """Set P of every top-A layer, in percent, above 0 and at most 100; (B,) one per clip."""

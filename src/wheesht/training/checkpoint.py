@@ -16,7 +16,10 @@ FILE_NAME = "checkpoint.pt"
 
 @dataclass
 class Progress:
-    """The state of a run: weights, their average, optimiser, and how far it got."""
+    """The state of a run: weights, their average, optimiser, and how far it got.
+
+    `dtypes` are those of layers of integers, by name.
+    """
 
     step: int
     model: dict[str, Tensor]
@@ -26,6 +29,7 @@ class Progress:
     best_step: int
     best: dict[str, Tensor]
     history: list[dict[str, float]] = field(default_factory=list)
+    dtypes: dict[str, str] = field(default_factory=dict)
 
 
 def save_checkpoint(folder: Path, recipe: dict[str, Any], corpus: str, progress: Progress) -> None:

@@ -212,12 +212,23 @@ class ValidationConfig:
 
 
 @dataclass(frozen=True)
+class QuantizeConfig:
+    """Training that goes on from a bundle of integers: their scales are ``fixed`` or ``learned``.
+
+    With ``none`` floats are trained.
+    """
+
+    ranges: Literal["none", "fixed", "learned"] = "none"
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A complete training run as data.
 
     `loss` weighs the terms of `wheesht.losses`; a recipe may also give the name of a single one.
     `device` ``auto`` is a GPU where there is one. With `precision` ``bfloat16`` the network's
-    products are made in that type; weights, transforms and the loss stay float32.
+    products are made in that type; weights, transforms and the loss stay float32. With `quantize`
+    which layers are of integers is what the initial bundle says.
     """
 
     model: ModelConfig
@@ -226,6 +237,7 @@ class Recipe:
     update_percent: UpdatePercentConfig = field(default_factory=UpdatePercentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     loss: dict[str, float] = field(default_factory=lambda: {"compressed_spectral": 1.0})
     seed: int = 0
     initial_bundle: str = ""  # weights to start from instead of random ones
@@ -241,13 +253,30 @@ class Recipe:
                 f"loss.{name}: got a weight of {weight}, needs above 0 to {MAX_LOSS_WEIGHT:g}",
             )
         _require(0 <= self.seed < 2**63, f"seed: got {self.seed}, needs 0 to 2^63 - 1")
+        self._require_integers()
         try:
             self.spec()
         except SpecError as error:
             raise ConfigError(f"model.update_percent: {error}, of update_percent.choices") from None
 
+    def _require_integers(self) -> None:
+        ranges = self.quantize.ranges
+        _require(
+            ranges == "none" or bool(self.initial_bundle),
+            f"quantize.ranges: {ranges} needs an initial_bundle of integers, which "
+            f"`wheesht compress` makes of a trained model",
+        )
+        _require(
+            ranges == "none" or self.precision == "float32",
+            f"precision: got {self.precision}, needs float32 with quantize.ranges {ranges}: "
+            f"integers are no bfloat16 numbers",
+        )
+
     def spec(self) -> ModelSpec:
-        """Return the description of the model to train; its dial goes where it is trained."""
+        """Return the description of the model to train; its dial goes where it is trained.
+
+        All layers are float; an initial bundle may make integers of some.
+        """
         spec, choices = self.model.spec(), self.update_percent.choices
         if len(set(choices)) < 2:
             return spec
@@ -262,6 +291,8 @@ class Recipe:
         """Return `to_dict` without what only decides where and how fast the run is made."""
         document = self.to_dict()
         del document["device"], document["mixing"]["workers"]
+        if self.quantize == QuantizeConfig():  # unknown to checkpoints from before it
+            del document["quantize"]
         return document
 
 

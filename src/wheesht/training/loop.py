@@ -13,18 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wheesht.cells.integers import Ranges
 from wheesht.data.bank import Progress as WorkProgress
 from wheesht.data.bank import no_progress
 from wheesht.data.mixing import Mixer
 from wheesht.data.prefetch import batches
-from wheesht.errors import BundleError, ConfigError, CorpusError, SpecError, StateError
+from wheesht.errors import ConfigError, CorpusError, SpecError, StateError
 from wheesht.export.to_bundle import export_bundle
 from wheesht.folder_lock import FolderLock
 from wheesht.models import Network
-from wheesht.spec.bundle import read_bundle
+from wheesht.spec.model_spec import with_dtypes
 from wheesht.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from wheesht.training.config import Recipe
 from wheesht.training.history import History
+from wheesht.training.initial import integer_dtypes, read_initial_bundle
 from wheesht.training.material import fingerprint, open_mixers
 from wheesht.training.optimiser import make_optimiser
 from wheesht.training.parallel import Ranks
@@ -105,16 +107,19 @@ class Trainer:
 
     def _build_network(self) -> None:
         recipe, device = self.recipe, self.ranks.device
-        torch.manual_seed(recipe.seed)
-        spec = recipe.spec()
-        self.network = Network(spec)
         self.corpus = fingerprint(self.train_mixer, self.valid_mixer)
         resumed = load_checkpoint(self.folder, recipe.identity(), self.corpus)
-        if resumed is None and recipe.initial_bundle:
-            self.network.load_state_dict(_initial_weights(recipe))
+        initial = read_initial_bundle(recipe) if resumed is None and recipe.initial_bundle else None
+        dtypes = resumed.dtypes if resumed else integer_dtypes(initial)
+        spec = with_dtypes(recipe.spec(), dtypes) if dtypes else recipe.spec()
+        ranges: Ranges = "learned" if recipe.quantize.ranges == "learned" else "fixed"
+        torch.manual_seed(recipe.seed)
+        self.network = Network(spec, ranges)
+        if initial is not None:
+            self.network.load_state_dict(Network.from_bundle(initial, ranges).state_dict())
         elif resumed is None:
             _measure_feature_scale(self.network, self.train_mixer)
-        self.averaged = Network(spec)
+        self.averaged = Network(spec, ranges)
         self.averaged.load_state_dict(self.network.state_dict())
         self.network.to(device)
         self.averaged.to(device)
@@ -127,6 +132,7 @@ class Trainer:
             best_score=-math.inf,
             best_step=0,
             best={},
+            dtypes=dtypes,
         )
         self.network.load_state_dict(self.progress.model)
         self.averaged.load_state_dict(self.progress.average)
@@ -292,25 +298,6 @@ class _Meter:
 def audio_hours(recipe: Recipe, updates: int) -> float:
     """Return the hours of mixtures that so many updates see."""
     return updates * recipe.optim.batch_size * recipe.mixing.seconds / 3600
-
-
-def _initial_weights(recipe: Recipe) -> dict[str, Tensor]:
-    """Read the weights that a recipe starts from, as a state dict of its model."""
-    name, spec = recipe.initial_bundle, recipe.model.spec()
-    try:
-        initial = Network.from_bundle(read_bundle(name))
-    except BundleError as error:
-        raise BundleError(
-            f"initial_bundle: {error}; it is the result of another recipe, to be made first; a "
-            f"path starts at the folder that the command is called in"
-        ) from None
-    for part in ("front_end", "features", "layers", "mask"):
-        if getattr(initial.spec, part) != getattr(spec, part):
-            raise ConfigError(
-                f"initial_bundle: {name} does not fit this model: it differs in {part}; it has "
-                f"{initial.spec.params} parameters, the recipe's model {spec.params}"
-            )
-    return initial.state_dict()
 
 
 def _measure_feature_scale(network: Network, mixer: Mixer) -> None:

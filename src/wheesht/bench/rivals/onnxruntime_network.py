@@ -8,7 +8,7 @@ from wheesht.bench.rivals.base import Network, RecurrentStep, Step
 from wheesht.bench.rivals.stateful_session import StatefulSession
 from wheesht.errors import MissingDependency
 from wheesht.onnx_session import onnx_session
-from wheesht.spec.bundle import Bundle
+from wheesht.spec.bundle import Bundle, dequantized
 
 if TYPE_CHECKING:
     from wheesht.bench.rivals.onnx_step import OnnxStep
@@ -18,7 +18,8 @@ def in_onnxruntime(bundle: Bundle) -> Network:
     """Return a bundle's network in ONNX Runtime.
 
     One thread, all graph optimisations, inputs and outputs bound once, so that the session's
-    call overhead is as small as it gets.
+    call overhead is as small as it gets. Of integers it has the weights that they stand for, as
+    floats.
 
     Raises
     ------
@@ -31,6 +32,7 @@ def in_onnxruntime(bundle: Bundle) -> Network:
         raise MissingDependency("onnxruntime needs: pip install 'wheesht[bench]'") from None
     from wheesht.bench.rivals.onnx_step import OnnxStep
 
+    bundle = dequantized(bundle)
     alone = _recurrent_step(OnnxStep.recurrent(bundle)) if bundle.spec.recurrent_layers else None
     return Network("onnxruntime", _whole_step(OnnxStep.whole(bundle)), alone)
 

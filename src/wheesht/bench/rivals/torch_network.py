@@ -8,7 +8,7 @@ import numpy as np
 from wheesht.bench.rivals.bands import analysis_matrix, synthesis_matrices
 from wheesht.bench.rivals.base import Network, RecurrentStep, Step
 from wheesht.errors import MissingDependency
-from wheesht.spec.bundle import Bundle
+from wheesht.spec.bundle import Bundle, dequantized
 from wheesht.spec.layers import (
     GRU,
     NORM_EPSILON,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 def in_torch(bundle: Bundle) -> Network:
     """Return a bundle's network in torch: `torch.nn.GRU`, one thread, no gradients.
 
+    Of integers it has the weights that they stand for, as floats.
+
     Raises
     ------
     MissingDependency
@@ -41,7 +43,7 @@ def in_torch(bundle: Bundle) -> Network:
         import torch
     except ImportError:
         raise MissingDependency("torch needs: pip install 'wheesht[train]'") from None
-    threads = torch.get_num_threads()
+    bundle, threads = dequantized(bundle), torch.get_num_threads()
     torch.set_num_threads(1)
     alone = _recurrent_step(bundle) if bundle.spec.recurrent_layers else None
     return Network("torch", _whole_step(bundle), alone, lambda: torch.set_num_threads(threads))

@@ -30,7 +30,12 @@ def has_native_steps(x: Tensor) -> bool:
 
 
 def dgru_sequence(
-    gates_x: Tensor, w_h: Tensor, b_h: Tensor, h_0: Tensor, gate: Gate
+    gates_x: Tensor,
+    w_h: Tensor,
+    b_h: Tensor,
+    h_0: Tensor,
+    gate: Gate,
+    state_scale: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run a D-GRU whose input products are already made.
 
@@ -42,13 +47,20 @@ def dgru_sequence(
     b_h : Tensor, shape (3H,)
     h_0 : Tensor, shape (B, H)
     gate : Gate
+    state_scale : float, optional
+        Let `w_h` multiply states rounded to multiples of it (Q4).
 
     Returns
     -------
     h : Tensor, shape (T, B, H)
     update_mask : Tensor of uint8, shape (T, B, H)
     """
-    return _DGRUSequence.apply(gates_x, w_h, b_h, h_0, gate)
+    return _DGRUSequence.apply(gates_x, w_h, b_h, h_0, gate, state_scale)
+
+
+def _seen(h: Tensor, state_scale: float | None) -> Tensor:
+    """Return the states as the matrix sees them: below 1 in size, so that no integer is limited."""
+    return h if state_scale is None else torch.round(h / state_scale).mul_(state_scale)
 
 
 class _DGRUSequence(torch.autograd.Function):
@@ -60,6 +72,7 @@ class _DGRUSequence(torch.autograd.Function):
         b_h: Tensor,
         h_0: Tensor,
         gate: Gate,
+        state_scale: float | None,
     ) -> tuple[Tensor, Tensor]:
         steps, batch, rows = gates_x.shape
         hidden = rows // 3
@@ -73,9 +86,10 @@ class _DGRUSequence(torch.autograd.Function):
         w_transposed = w_h.detach().t().contiguous()  # (H, 3H): faster than a transposed view
         bias = b_h.detach()
         for t, h_t in enumerate(h.unbind(0)[:-1]):
-            torch.addmm(bias, h_t, w_transposed, out=gates_h)
+            torch.addmm(bias, _seen(h_t, state_scale), w_transposed, out=gates_h)
             sequence.forward(t)
         ctx.sequence = sequence
+        ctx.state_scale = state_scale
         ctx.mark_non_differentiable(mask)
         ctx.save_for_backward(w_h, h)
         return h[1:], mask
@@ -94,5 +108,5 @@ class _DGRUSequence(torch.autograd.Function):
             ctx.sequence.backward(t, grad_h, carry, grad_gates_x, grad_gates_h)
             carry.addmm_(per_step[t], w_h)
         flat = grad_gates_h.view(-1, 3 * hidden)
-        grad_w_h = flat.t() @ h[:-1].reshape(-1, hidden)
-        return grad_gates_x, grad_w_h, flat.sum(0), carry, None
+        grad_w_h = flat.t() @ _seen(h[:-1], ctx.state_scale).reshape(-1, hidden)
+        return grad_gates_x, grad_w_h, flat.sum(0), carry, None, None
