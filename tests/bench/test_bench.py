@@ -38,6 +38,8 @@ ADDED = {
     "timed",
     "us_hop_worst",
     "us_network_median",
+    "us_read_median",
+    "weight_bytes_hop",
     "cpu_us_hop_median",
     "cpu_us_hop_p99",
     "cpu_us_hop_worst",

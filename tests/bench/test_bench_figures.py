@@ -51,8 +51,9 @@ def test_spread_belongs_to_its_row(contestant, run_of):
 
 def test_layers_share_the_hop_and_the_rest_is_what_is_left(contestant, run_of):
     parts = (Part("fc", "linear", 7), Part("g1", "gru", 20), Part("g2", "gru", 30))
-    inside = [[4, 10, 20, 40], [4, 12, 20, 42], [4, 14, 20, 44]]
-    who = contestant(parts=(*parts, Part("hop", "hop")), inside=list)
+    inside = [[4, 10, 20, 17, 40], [4, 12, 20, 19, 42], [4, 14, 20, 18, 44]]
+    behind = Part("plain read", "read"), Part("hop", "hop")
+    who = contestant(parts=(*parts, *behind), inside=list)
     (row,) = rows([who], 3 * [[run_of([35, 36], inside_us=inside)]])
     assert [(p.name, p.us_median, p.executed_macs) for p in row.layers] == [
         ("fc", 4, 7),
@@ -62,6 +63,7 @@ def test_layers_share_the_hop_and_the_rest_is_what_is_left(contestant, run_of):
     ]
     assert sum(part.share for part in row.layers) == pytest.approx(1, abs=1e-3)
     assert row.us_recurrent_median == 32 and row.us_network_median == 36
+    assert row.us_read_median == 18
 
 
 def test_another_runtime_has_recurrent_time_and_no_layers(contestant, run_of):

@@ -106,7 +106,7 @@ def test_hosts_survive_document_and_bundle(host, tmp_path):
     export_bundle(network, tmp_path / "m.safetensors", {"licence": "test"})
     bundle = read_bundle(tmp_path / "m.safetensors")
     again = Network.from_bundle(bundle)
-    assert bundle.spec.layers == host.layers and bundle.spec.format_version == 3
+    assert bundle.spec.layers == host.layers and bundle.spec.format_version == 4
     assert list(bundle.tensors) == list(host.tensor_shapes())
     for name, tensor in network.bundle_tensors().items():
         assert torch.equal(again.bundle_tensors()[name], tensor), name

@@ -89,7 +89,7 @@ class Part:
     @property
     def is_network(self) -> bool:
         """Whether its time counts as that of the network."""
-        return self.type not in ("recurrent", "hop")
+        return self.type not in ("recurrent", "read", "hop")
 
 
 def engine(

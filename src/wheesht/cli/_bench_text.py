@@ -86,13 +86,17 @@ def _layers(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _roofline(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Say how near the layers come to a plain read of their weights."""
-    cells = []
-    for row in rows:
-        size, read = row["weight_bytes_hop"] / 1e6, row["us_read_median"]
-        layers = sum(layer["us_median"] for layer in row["layers"][:-1])
-        cells.append(f"{size:.3f} MB, {read:.1f} us, {100 * read / layers:.0f} %")
-    return [f"  weights of a hop, plain read of them, read over layers: {'; '.join(cells)}"]
+    """Say how near the layers of one model come to a plain read of their weights."""
+    layers = [sum(layer["us_median"] for layer in row["layers"][:-1]) for row in rows]
+    shares = [row["us_read_median"] / us for row, us in zip(rows, layers, strict=True)]
+    return _aligned(
+        [
+            ("weights of a hop", *(f"P = {row['update_percent']:g}" for row in rows)),
+            ("* bytes", *(f"{row['weight_bytes_hop']:,}" for row in rows)),
+            ("* us of a plain read", *(f"{row['us_read_median']:.2f}" for row in rows)),
+            ("* read over layers", *(f"{100 * share:.0f} %" for share in shares)),
+        ]
+    )
 
 
 def _processes(cold: dict[str, Any], memory: dict[str, Any]) -> list[str]:
