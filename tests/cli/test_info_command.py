@@ -110,6 +110,7 @@ def test_json_of_layers_with_positions(hosts, capsys):
         "input_positions": 160,
         "output_positions": 160,
         "kernel_size": 3,
+        "dtype": "f32",
     }
     assert (gru["scan"], gru["gate"], gru["hidden_size"]) == ("both", "top_a", 64)
     assert (gru["input_size"], gru["output_size"]) == (64, 128)

@@ -1,9 +1,7 @@
 """`wheesht compress`: a smaller model from a trained one."""
 
 import json
-import math
 import os
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wheesht.audio.atomic import AtomicTarget
+from wheesht.audio.opening import STANDARD
+from wheesht.cli._compress_text import print_facts
 from wheesht.cli._run import progress_bar
-from wheesht.cli._text import say
 from wheesht.endings import tidy_on_termination
 from wheesht.errors import SpecError
 from wheesht.spec.bundle import Bundle, read_bundle, write_bundle
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 
 DTYPES: dict[str, Dtype] = {"f32": "f32", "s8": "s8", "s16": "s16"}
 DEFAULT_MINUTES = 2.0
-TEXT_COLUMNS = 3  # of the table, the others are numbers
-EXPLANATION = (
-    "Error below output: with integers in that layer alone, both models choosing their units",
-    "freely; the less, the more it hurts. Beyond range: inputs that are limited.",
-)
 
 
 def _choices(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, Dtype]:
@@ -104,6 +98,8 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
     """
     if not integers:
         raise click.UsageError("nothing to do: say how, with --int8.")
+    if str(output) == STANDARD or (output.exists() and not output.is_file()):
+        raise click.UsageError(f"{str(output)!r} cannot hold a bundle; give -o a file's name.")
     if options["minutes"] and not options["recordings"]:
         raise click.UsageError("--minutes is about recordings; name some with --calibrate.")
     bundle = read_bundle(model)
@@ -124,7 +120,7 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
     if as_json:
         click.echo(json.dumps(facts, indent=2))
     else:
-        _print(facts, model)
+        print_facts(facts, model)
 
 
 def _require_name(name: str) -> None:
@@ -184,66 +180,3 @@ def _facts(output: Path, bundle: Bundle, done: "Quantised") -> dict[str, Any]:
         "below_db": errors.below_db,
         "report_seconds": errors.seconds,
     }
-
-
-def _print(facts: dict[str, Any], model: str) -> None:
-    size, heard = facts["weight_bytes"], facts["calibration"]
-    signals = "signals made for it"
-    if heard["signals"] == "recordings":
-        plural = "" if heard["files"] == 1 else "s"
-        signals = f"recordings ({heard['files']} file{plural})"
-    say(
-        f"{facts['output']}: {facts['name']}, {size['after']:,} bytes of weights, "
-        f"{size['before'] / size['after']:.2f} times fewer than {facts['source']['name']} "
-        f"({size['before']:,})"
-    )
-    say(
-        f"Calibrated on {heard['seconds']:.1f} s of {signals} at P = "
-        f"{facts['update_percent']:g}; errors on {facts['report_seconds']:.1f} s of others."
-    )
-    click.echo()
-    for line in _table(facts):
-        click.echo(line)
-    click.echo()
-    for line in EXPLANATION:
-        click.echo(line)
-    next_step = shlex.join(["wheesht", "evaluate", model, facts["output"], "--testset", "PATH"])
-    say(f"Now compare them: {next_step}")
-
-
-def _table(facts: dict[str, Any]) -> list[str]:
-    """Return the layers, those first that hurt most, and all of them together."""
-    rows = sorted(facts["layers"], key=lambda row: _sortable(row["below_db"]))
-    size = [sum(row[key] for row in rows) for key in ("bytes_before", "bytes_after")]
-    cells: list[tuple[str, ...]] = [
-        ("layer", "type", "dtype", "bytes", "now", "error below output", "beyond range")
-    ]
-    cells += [
-        (
-            row["name"],
-            row["type"],
-            row["dtype"] if row["dtype"] == row["tried"] else f"{row['dtype']} ({row['tried']})",
-            f"{row['bytes_before']:,}",
-            f"{row['bytes_after']:,}",
-            _below(row["below_db"]),
-            f"{100 * row['beyond_range']:.3f} %",
-        )
-        for row in rows
-    ]
-    cells.append(("together", "", "", *(f"{n:,}" for n in size), _below(facts["below_db"]), ""))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i < TEXT_COLUMNS else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def _below(value: float | None) -> str:
-    return "no error" if value is None else f"{value:.1f} dB"
-
-
-def _sortable(value: float | None) -> float:
-    return math.inf if value is None else value

@@ -12,9 +12,9 @@ Signals = tuple[np.ndarray, ...]
 
 PART_SECONDS = 3.0
 HELD_OUT_PART_SECONDS = 2.0
-# Root mean square in dBFS, and the factor of the noise, which is 5 dB below the speech at 1. Features
-# are logarithms or on the scale of a running level, so what is quiet drives layers as far as what is
-# loud.
+# Root mean square in dBFS, and the factor of the noise, which is 5 dB below the speech at 1.
+# Features are logarithms or on the scale of a running level: what is quiet drives layers as far as
+# what is loud.
 CALIBRATION_PARTS = (
     (-50.0, 1.0),
     (-38.0, 1.0),
