@@ -85,6 +85,12 @@ def quantize_bundle(
                 levels = INPUT_LEVELS[dtypes[layer.name]]
                 reach = max(ranges[layer.name], SMALLEST_RANGE)
                 tensors[name] = np.array([reach / levels], np.float32)
-    for array in tensors.values():
-        array.flags.writeable = False
-    return Bundle(spec, tensors, bundle_digest(spec, tensors))
+    ordered = {name: _read_only(tensors[name]) for name in shapes}
+    return Bundle(spec, ordered, bundle_digest(spec, ordered))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """Return the same numbers as an array that cannot be written to; the given one still can."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
