@@ -16,6 +16,7 @@ from wheesht.spec.model_spec import ModelSpec
 # Of all runs together: about half a minute on one core of 2020, so that a report on a network that
 # scans frequency hears two seconds and one on a small network all there is.
 MAX_MACS = 1.5e11
+LEAST_SECONDS = 0.5  # whatever a run costs
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def n_runs(bundle: Bundle) -> int:
 def affordable_seconds(bundle: Bundle, update_percent: float | None = None) -> float:
     """Return for how many seconds of signals `layer_errors` keeps within `MAX_MACS`."""
     percent = _percent(bundle.spec, update_percent)
-    return MAX_MACS / (n_runs(bundle) * max(strict_macs(bundle.spec, percent).total, 1))
+    per_second = n_runs(bundle) * strict_macs(bundle.spec, percent).total
+    return max(LEAST_SECONDS, MAX_MACS / max(per_second, 1))
 
 
 def layer_errors(
@@ -123,7 +125,9 @@ def layer_errors(
     signals = [x for signal in signals if len(x := whole_hops(bundle, signal))]
     if not signals:
         hop = bundle.spec.front_end.hop_length
-        raise ParameterError(f"errors of layers: got no signal of {hop} samples or more")
+        raise ParameterError(
+            f"errors of layers: got no signal of {hop} samples or more; give longer recordings"
+        )
 
     def run(model: Bundle) -> list[np.ndarray]:
         outputs = [new_stream(model, update_percent).process(x)[0] for x in signals]

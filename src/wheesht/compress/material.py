@@ -10,8 +10,8 @@ from wheesht.bench.signals import SAMPLE_RATE, Speech, speech_like
 
 Signals = tuple[np.ndarray, ...]
 
-PART_SECONDS = 3.0
-HELD_OUT_PART_SECONDS = 2.0
+PART_SECONDS = 3.0  # of each signal to calibrate on
+HELD_OUT_SECONDS = 2.0  # of each to measure errors on
 # Root mean square in dBFS, and the factor of the noise, which is 5 dB below the speech at 1.
 # Features are logarithms or on the scale of a running level: what is quiet drives layers as far as
 # what is loud.
@@ -62,18 +62,18 @@ def synthesised() -> Material:
     From quiet (-50 dBFS) to clipped, from noisy to near-clean, and silence. No recording is
     involved, so that recordings of the place where a model will run are the better choice.
     """
-    of_one = round(PART_SECONDS * SAMPLE_RATE)
-    speech = speech_like(PART_SECONDS * len(CALIBRATION_PARTS), seed=0)
+    seconds = [PART_SECONDS] * len(CALIBRATION_PARTS) + [HELD_OUT_SECONDS] * len(HELD_OUT_PARTS)
+    speech = speech_like(sum(seconds))
+    ends = [round(end * SAMPLE_RATE) for end in np.cumsum(seconds)]
     parts = [
-        _part(speech, k * of_one, of_one, *levels) for k, levels in enumerate(CALIBRATION_PARTS)
+        _part(speech, slice(start, end), *levels)
+        for start, end, levels in zip(
+            [0, *ends], ends, CALIBRATION_PARTS + HELD_OUT_PARTS, strict=False
+        )
     ]
+    heard, kept = parts[: len(CALIBRATION_PARTS)], parts[len(CALIBRATION_PARTS) :]
     silence = np.zeros(round(SILENCE_SECONDS * SAMPLE_RATE), np.float32)
-    of_one = round(HELD_OUT_PART_SECONDS * SAMPLE_RATE)
-    other = speech_like(HELD_OUT_PART_SECONDS * (len(HELD_OUT_PARTS) + 1), seed=1)
-    kept = [
-        _part(other, (k + 1) * of_one, of_one, *levels) for k, levels in enumerate(HELD_OUT_PARTS)
-    ]
-    return Material((*parts, silence), tuple(kept), {"signals": "synthesised"})
+    return Material((*heard, silence), tuple(kept), {"signals": "synthesised"})
 
 
 def shortened(signals: Signals, seconds: float) -> Signals:
@@ -82,9 +82,8 @@ def shortened(signals: Signals, seconds: float) -> Signals:
     return tuple(signal[: int(share * len(signal))] for signal in signals)
 
 
-def _part(speech: Speech, start: int, count: int, dbfs: float, noise_factor: float) -> np.ndarray:
+def _part(speech: Speech, part: slice, dbfs: float, noise_factor: float) -> np.ndarray:
     """Return some samples of speech and noise at a level, limited to full scale."""
-    part = slice(start, start + count)
     mixed = speech.clean[part] + np.float32(noise_factor) * speech.noise[part]
     gain = 10 ** (dbfs / 20) / np.sqrt(np.mean(mixed**2))
     return np.clip(np.float32(gain) * mixed, -1.0, 1.0)
