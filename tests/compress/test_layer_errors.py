@@ -7,6 +7,8 @@ from bundles import band_host, bin_host, gru_host, random_bundle_of, speech_like
 from wheesht.compress.calibration import input_ranges
 from wheesht.compress.layer_errors import (
     MAX_MACS,
+    ErrorReport,
+    LayerError,
     affordable_seconds,
     below_db,
     layer_errors,
@@ -79,19 +81,18 @@ def test_a_layer_whose_range_is_far_too_small_is_told_first(name):
 
 
 def test_the_share_beyond_the_range_is_counted():
-    spec = gru_host((7,), "none", n_bins=5)
-    bundle, (signal, _) = random_bundle_of(spec), heard()
-    stream, sizes = ReferenceStream(bundle), []
-    layers = stream._layers
-    run = layers.run
-    layers.run = lambda x, *rest: (sizes.extend(np.abs(x).ravel()), run(x, *rest))[1]
-    stream.process(signal)
-    limit = float(np.quantile(sizes, 0.75))
-    ranges = ranges_of(bundle) | {"fc_in": limit}
-    first = layer_errors(bundle, ranges, {"fc_in": "s8"}, [signal]).layers[0]
-    share = np.count_nonzero(np.array(sizes) > limit) / len(sizes)
-    assert first.beyond_range == pytest.approx(share, abs=1.5 / len(sizes))
-    assert first.input_range == limit
+    bundle, (signal, _) = random_bundle_of(gru_host((7,), "none")), heard()
+    stream = ReferenceStream(bundle)
+    states = []  # what the last layer sees, of both signs
+    for hop in signal.reshape(-1, 160):
+        stream.process_hop(hop)
+        states.extend(stream.hidden)
+    limit = float(np.quantile(np.abs(states), 0.75))
+    ranges = ranges_of(bundle) | {"fc_out": limit}
+    last = layer_errors(bundle, ranges, {"fc_out": "s8"}, [signal]).layers[-1]
+    share = np.count_nonzero(np.abs(states) > limit) / len(states)
+    assert last.beyond_range == pytest.approx(share, abs=1.5 / len(states))
+    assert last.input_range == limit
 
 
 def test_finer_inputs_are_tried_where_they_are_chosen():
@@ -185,8 +186,17 @@ def test_errors_in_decibels(wanted, got, below):
 
 
 def test_a_report_puts_layers_without_any_error_last():
+    layers = [
+        LayerError(f"fc{i}", "linear", "s8", "s8", 4, 1, 1.0, below, 0.0)
+        for i, below in enumerate((None, 30.0, 20.0, None))
+    ]
+    report = ErrorReport(tuple(layers), 19.0, 50.0, 1.0)
+    assert [error.name for error in report.worst_first()] == ["fc2", "fc1", "fc0", "fc3"]
+
+
+def test_integers_that_change_nothing_have_no_error():
     bundle = random_bundle_of(gru_host((7,)))
-    bundle.tensors["fc_out.weight"][:] = 0.0
+    bundle.tensors["fc_out.weight"][:] = 0.0  # what the last layer gives depends on nothing
     report = layer_errors(bundle, ranges_of(bundle), all_of(bundle), heard())
-    assert report.below_db is None  # what the last layer gives depends on nothing
-    assert [error.below_db for error in report.worst_first()] == [None] * 3
+    assert report.below_db is None
+    assert [error.below_db for error in report.layers] == [None] * 3
