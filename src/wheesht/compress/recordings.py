@@ -1,5 +1,6 @@
 """Recordings to calibrate on: which files, how much of each, and what is kept for the errors."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -35,7 +36,7 @@ def recorded(paths: Sequence[str | os.PathLike[str]], minutes: float) -> Materia
     Raises
     ------
     ParameterError
-        There is no audio file.
+        There is no audio file, or `minutes` is out of range.
     AudioFileError
         A file is not found or cannot be read.
 
@@ -44,6 +45,8 @@ def recorded(paths: Sequence[str | os.PathLike[str]], minutes: float) -> Materia
     Of a file that is longer than its share the middle is taken; where a share would be less than
     `LEAST_SECONDS`, evenly chosen files are left out.
     """
+    if not 0 < minutes < math.inf:
+        raise ParameterError(f"minutes: got {minutes:g}, needs a number above 0")
     files = audio_files(paths)
     most = max(1, int(60.0 * minutes / LEAST_SECONDS))
     if len(files) > most:
