@@ -39,6 +39,7 @@ LAYER = {
     "__main__": 8,
 }
 TORCH_FREE = [name for name, layer in LAYER.items() if layer <= 2 and (SRC / name).is_dir()]
+TORCH_FREE += ["compress"]  # who only runs models can make them smaller
 FILES = sorted(SRC.rglob("*.py"))
 HEAVY = ["torch", "soundfile", "soxr", "numpy", "scipy", "click", "importlib.metadata"]
 

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from bundles import gru_host, random_tensors
+from bundles import gru_host, random_bundle_of, random_tensors
 
 from wheesht.cli.main import run
+from wheesht.compress.quantize import quantize_bundle
 from wheesht.spec.bundle import write_bundle
 from wheesht.spec.cost import model_cost
 from wheesht.spec.model_spec import ModelSpec, UpdatePercent
@@ -41,6 +42,17 @@ def test_table_shows_the_published_settings_by_default(bundle, capsys):
     assert lines[0].startswith("random: 1,335,521 parameters, 5,343,364 bytes of weights")
     assert [line.split()[0] for line in lines[-4:]] == ["100", "75", "50", "25"]
     assert lines[-2].split()[1:] == ["81.92", "10.24", "92.16", "83.30", "10.34", "93.64"]
+
+
+def test_bytes_of_integers_are_counted_and_their_types_told(tmp_path, capsys):
+    bundle = random_bundle_of(gru_host((7,)))
+    made = quantize_bundle(bundle, {"fc_in": 1.0, "gru1": 1.0}, {"fc_in": "s16", "gru1": "s8"})
+    path = tmp_path / "m.safetensors"
+    write_bundle(path, made.spec, made.tensors)
+    size = sum(tensor.nbytes for tensor in made.tensors.values())
+    assert {row["weight_bytes"] for row in rows(capsys, path)} == {size}
+    assert run(["cost", str(path)]) == 0
+    assert f" {size:,} bytes of weights (s8+s16+f32), " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

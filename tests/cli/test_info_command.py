@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from bundles import gru_host, random_tensors, scanning_models
+from bundles import gru_host, random_bundle_of, random_tensors, scanning_models
 
 from wheesht.cli.main import run
+from wheesht.compress.quantize import quantize_bundle
 from wheesht.models.dprnn_host import dprnn_host_spec
 from wheesht.models.mpt_host import mpt_host_spec
 from wheesht.spec import bundle as bundle_module
@@ -62,6 +63,24 @@ def test_a_longer_window_and_a_filter_are_described(tmp_path, capsys):
     assert "  mask       deep_filter of 256 bins, filter over 3 frames of 153 bins\n" in out
 
 
+def test_layers_of_integers_are_described(tmp_path, capsys):
+    bundle = random_bundle_of(gru_host((7,)))
+    made = quantize_bundle(bundle, {"fc_in": 1.0, "gru1": 1.0}, {"fc_in": "s16", "gru1": "s8"})
+    path = tmp_path / "m.safetensors"
+    write_bundle(path, made.spec, made.tensors)
+    assert run(["info", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "parameters (s8+s16+f32), 16000 Hz" in out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "fc_in linear 160 -> 7 prelu, s16" in lines
+    assert "gru1 gru 7 -> 7 top_a, s8" in lines
+    assert "fc_out linear 7 -> 160 sigmoid" in lines
+    assert run(["info", str(path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["dtype"] == "s8+s16+f32"
+    assert [layer["dtype"] for layer in facts["layers"]] == ["s16", "s8", "f32"]
+
+
 @pytest.fixture
 def hosts(tmp_path):
     """Bundles of the hosts that scan frequency, by name."""
@@ -110,6 +129,7 @@ def test_json_of_layers_with_positions(hosts, capsys):
         "input_positions": 160,
         "output_positions": 160,
         "kernel_size": 3,
+        "dtype": "f32",
     }
     assert (gru["scan"], gru["gate"], gru["hidden_size"]) == ("both", "top_a", 64)
     assert (gru["input_size"], gru["output_size"]) == (64, 128)

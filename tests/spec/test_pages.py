@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
-from bundles import band_host, bin_host, gru_host, random_tensors
+from bundles import band_host, bin_host, gru_host, random_bundle_of
 
+from wheesht.compress.quantize import quantize_bundle
 from wheesht.spec.bundle import write_bundle
+from wheesht.spec.model_spec import with_dtypes
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -32,8 +35,13 @@ def fields(value):
 
 @pytest.mark.parametrize(
     "spec",
-    [gru_host((7,), "threshold", filter_order=5), band_host(affine=True), bin_host()],
-    ids=lambda spec: spec.host,
+    [
+        gru_host((7,), "threshold", filter_order=5),
+        band_host(affine=True),
+        bin_host(),
+        with_dtypes(gru_host((7,)), {"fc_in": "s16", "gru1": "s8"}),
+    ],
+    ids=["gru", "mpt", "dprnn", "integers"],
 )
 def test_the_format_page_lists_every_field_kind_and_tensor(spec):
     page = (DOCS / "bundle_format.md").read_text()
@@ -46,12 +54,17 @@ def test_the_format_page_lists_every_field_kind_and_tensor(spec):
 
 
 def test_the_format_pages_example_reads_a_bundle(tmp_path, monkeypatch, capsys):
-    spec = gru_host((7,))
-    write_bundle(tmp_path / "model.safetensors", spec, random_tensors(spec))
+    bundle = random_bundle_of(gru_host((7,)))
+    bundle = quantize_bundle(bundle, {"gru1": 1.0}, {"gru1": "s8"})
+    write_bundle(tmp_path / "model.safetensors", bundle.spec, bundle.tensors)
     monkeypatch.chdir(tmp_path)
-    page = (DOCS / "bundle_format.md").read_text()
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+    page, names = (DOCS / "bundle_format.md").read_text(), {}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
     assert "random ['fc_in', 'gru1', 'fc_out']" in capsys.readouterr().out
+    assert sorted(names["tensors"]) == sorted(bundle.tensors)
+    for name, tensor in bundle.tensors.items():
+        assert names["tensors"][name].dtype == tensor.dtype
+        assert np.array_equal(names["tensors"][name], tensor)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

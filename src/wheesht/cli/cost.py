@@ -6,6 +6,7 @@ import click
 
 from wheesht.spec.bundle import read_bundle
 from wheesht.spec.cost import Cost, MacSplit, model_cost
+from wheesht.spec.model_spec import ModelSpec
 
 USUAL_PERCENTS = (100.0, 75.0, 50.0, 25.0)  # the rows of the D-GRU paper's table
 
@@ -52,13 +53,15 @@ def command(model: str, settings: tuple[float, ...] | None, as_json: bool) -> No
     if as_json:
         click.echo(json.dumps({"rows": [cost.to_dict() for cost in costs]}, indent=2))
     else:
-        click.echo(_as_text(spec.name, costs))
+        click.echo(_as_text(spec, costs))
 
 
-def _as_text(name: str, costs: list[Cost]) -> str:
+def _as_text(spec: ModelSpec, costs: list[Cost]) -> str:
     first, columns = costs[0], f"{'recurrent':>9}{'other':>9}{'total':>9}"
+    types = "" if spec.dtype == "f32" else f" ({spec.dtype})"
+    weights = f"{first.weight_bytes:,} bytes of weights{types}"
     lines = [
-        f"{name}: {first.params:,} parameters, {first.weight_bytes:,} bytes of weights, "
+        f"{spec.name}: {first.params:,} parameters, {weights}, "
         f"{first.state_bytes:,} bytes of state per stream",
         "",
         f"{'Million MACs per second:':<26}{'  executed':<30}  paper convention",

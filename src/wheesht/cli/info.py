@@ -46,13 +46,12 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     """Return the facts about a model that ``info --json`` prints; keys are stable."""
     spec = bundle.spec
     dial = spec.update_percent
-    types = sorted({layer.dtype for layer in spec.layers if hasattr(layer, "dtype")})
     shapes = (spec.features.output_shape, *spec.layer_shapes)
     stages = zip(spec.layers, shapes[:-1], shapes[1:], strict=True)
     return {
         "name": spec.name,
         "host": spec.host,
-        "dtype": "+".join(types),
+        "dtype": spec.dtype,
         "params": spec.params,
         "sample_rate": spec.sample_rate,
         "hop_length": spec.front_end.hop_length,
@@ -74,7 +73,7 @@ def _layer(layer: Layer, before: Shape, after: Shape) -> dict[str, Any]:
         "input_positions": before.positions,
         "output_positions": after.positions,
     }
-    return facts | {key: v for key, v in asdict(layer).items() if key not in (*facts, "dtype")}
+    return facts | {key: v for key, v in asdict(layer).items() if key not in facts}
 
 
 def _summary(facts: dict[str, Any]) -> str:
@@ -90,7 +89,8 @@ def _summary(facts: dict[str, Any]) -> str:
 def _as_text(facts: dict[str, Any]) -> str:
     lines = [f"{facts['name']}: {_summary(facts)}"]
     cells = [
-        (layer["name"], layer["type"], _shapes(layer), _kind(layer)) for layer in facts["layers"]
+        (layer["name"], layer["type"], _shapes(layer), ", ".join(filter(None, _words(layer))))
+        for layer in facts["layers"]
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     name, kind, sizes = (max(pair) for pair in zip((10, 7, 12), widths[:3], strict=True))
@@ -105,6 +105,12 @@ def _as_text(facts: dict[str, Any]) -> str:
 def _shapes(layer: dict[str, Any]) -> str:
     before = Shape(layer["input_positions"], layer["input_size"])
     return f"{before} -> {Shape(layer['output_positions'], layer['output_size'])}"
+
+
+def _words(layer: dict[str, Any]) -> tuple[str, str]:
+    """Return what kind of its type a layer is, and its numbers where they are integers."""
+    dtype = layer.get("dtype", "f32")
+    return _kind(layer), "" if dtype == "f32" else dtype
 
 
 def _kind(layer: dict[str, Any]) -> str:

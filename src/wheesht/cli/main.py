@@ -20,6 +20,7 @@ FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 COMMANDS = {  # file in this folder: what the overview says about it
     "bench": "Measure time per hop, after checking the result.",
+    "compress": "Make a trained model smaller and faster: integers of 8 bits.",
     "cost": "Count parameters, bytes and MACs of a model.",
     "enhance": "Enhance audio files, folders or a pipe.",
     "evaluate": "Score models and enhanced files on test sets.",

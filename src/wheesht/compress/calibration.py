@@ -1,23 +1,21 @@
 """How large the inputs of a model's layers become on signals: what the scales of integers need."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from wheesht.engine import _ext
-from wheesht.engine.pack import pack
+from wheesht.compress.traces import layer_inputs
 from wheesht.errors import ParameterError
 from wheesht.spec.bundle import Bundle
-from wheesht.spec.layers import GRU, Linear, Residual
+from wheesht.spec.layers import GRU, BandSynthesis, Layer, Linear, Rectifier
 from wheesht.spec.model_spec import ModelSpec
-
-PIECE_HOPS = 100  # of which what passes between the layers is held in memory at a time
 
 
 def input_ranges(
     bundle: Bundle,
     signals: Iterable[np.ndarray],
     after_signal: Callable[[], None] = lambda: None,
+    update_percent: float | None = None,
 ) -> dict[str, float]:
     """Return the largest absolute value that every layer sees (Q5).
 
@@ -29,11 +27,13 @@ def input_ranges(
         Noisy speech as the model will hear it, 16 kHz, at several levels; each at least a hop.
     after_signal : callable
         Called after each of them.
+    update_percent : float, optional
+        P in percent within the range of the model; its default when left out.
 
     Returns
     -------
     dict of float by layer
-        1 behind a GRU, a sigmoid or a tanh, whatever the signals.
+        1 behind a GRU, a sigmoid or a tanh, whatever the signals; a ReLU between changes nothing.
 
     Raises
     ------
@@ -42,36 +42,32 @@ def input_ranges(
     """
     spec = bundle.spec
     largest = dict.fromkeys((layer.name for layer in spec.layers), 0.0)
-    packed, heard = pack(bundle), False
+    heard = False
     for signal in signals:
-        for seen in _traces(packed, spec, signal):
+        for seen in layer_inputs(bundle, signal, update_percent):
             heard = True
-            for layer, values in zip(spec.layers, seen, strict=False):  # the last is the output
-                largest[layer.name] = max(largest[layer.name], float(np.max(np.abs(values))))
+            for name, values in seen.items():
+                largest[name] = max(largest[name], float(np.max(np.abs(values))))
         after_signal()
     if not heard:
         hop = spec.front_end.hop_length
         raise ParameterError(
             f"calibration: got no signal of {hop} samples or more; give recordings of noisy speech"
         )
-    return {name: 1.0 if name in _bounded(spec) else value for name, value in largest.items()}
+    return largest | dict.fromkeys(_bounded(spec), 1.0)
 
 
-def _bounded(spec: ModelSpec) -> set[str]:
+def _bounded(spec: ModelSpec) -> list[str]:
     """Names of the layers that see values between -1 and 1 by nature."""
-    names = set()
-    for before, layer in zip(spec.layers, spec.layers[1:], strict=False):
-        squashed = isinstance(before, Linear) and before.activation in ("sigmoid", "tanh")
-        if (isinstance(before, GRU) or squashed) and not isinstance(layer, Residual):
-            names.add(layer.name)
+    names, is_bounded = [], False
+    for layer in spec.layers:
+        if is_bounded:
+            names.append(layer.name)
+        is_bounded = _squashes(layer) or (is_bounded and isinstance(layer, Rectifier))
     return names
 
 
-def _traces(packed: _ext.Model, spec: ModelSpec, signal: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """Yield what the layers see and give, (hops, positions, channels) each, piece by piece."""
-    hop = spec.front_end.hop_length
-    stream = _ext.Stream(packed)
-    stream.set_update_percent(spec.update_percent.default)
-    whole = np.ascontiguousarray(signal[: len(signal) // hop * hop], np.float32)
-    for start in range(0, len(whole), PIECE_HOPS * hop):
-        yield stream.trace(whole[start : start + PIECE_HOPS * hop])
+def _squashes(layer: Layer) -> bool:
+    if isinstance(layer, Linear):
+        return layer.activation in ("sigmoid", "tanh")
+    return isinstance(layer, GRU | BandSynthesis)

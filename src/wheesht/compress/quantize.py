@@ -15,7 +15,7 @@ from wheesht.spec.integers import (
     quantize_rows,
 )
 from wheesht.spec.layers import GRU, BandSynthesis, Linear
-from wheesht.spec.model_spec import with_dtypes
+from wheesht.spec.model_spec import ModelSpec, with_dtypes
 
 SMALLEST_RANGE = 1e-6  # of a layer's inputs, for layers that have seen nothing but zeros
 
@@ -26,17 +26,13 @@ def integer_layers(bundle: Bundle) -> list[str]:
     return [layer.name for layer in bundle.spec.layers if isinstance(layer, kinds)]
 
 
-def quantize_bundle(
-    bundle: Bundle, ranges: Mapping[str, float], dtypes: Mapping[str, Dtype]
-) -> Bundle:
-    """Return a model with some of its layers made of integers (Q1 to Q5).
+def integer_spec(bundle: Bundle, dtypes: Mapping[str, Dtype]) -> ModelSpec:
+    """Return the description of a model with some of its layers made of integers.
 
     Parameters
     ----------
     bundle : Bundle
         Of floats.
-    ranges : dict of float by layer
-        Largest absolute input, from `input_ranges`.
     dtypes : dict of str by layer
         ``s8`` or ``s16`` for layers to be made of integers; the others stay floats.
 
@@ -56,7 +52,29 @@ def quantize_bundle(
     for name in dtypes:
         if name not in known:
             raise ParameterError(f"layer: got {name!r}, needs one of {', '.join(known)}")
-    spec = with_dtypes(bundle.spec, dtypes)
+    return with_dtypes(bundle.spec, dtypes)
+
+
+def quantize_bundle(
+    bundle: Bundle, ranges: Mapping[str, float], dtypes: Mapping[str, Dtype]
+) -> Bundle:
+    """Return a model with some of its layers made of integers (Q1 to Q5).
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Of floats.
+    ranges : dict of float by layer
+        Largest absolute input, from `input_ranges`.
+    dtypes : dict of str by layer
+        As for `integer_spec`.
+
+    Raises
+    ------
+    ParameterError, SpecError
+        As `integer_spec`.
+    """
+    spec = integer_spec(bundle, dtypes)
     shapes, tensors = spec.tensor_shapes(), dict(bundle.tensors)
     for layer in spec.layers:
         for tensor in layer.tensor_shapes():
@@ -67,6 +85,12 @@ def quantize_bundle(
                 levels = INPUT_LEVELS[dtypes[layer.name]]
                 reach = max(ranges[layer.name], SMALLEST_RANGE)
                 tensors[name] = np.array([reach / levels], np.float32)
-    for array in tensors.values():
-        array.flags.writeable = False
-    return Bundle(spec, tensors, bundle_digest(spec, tensors))
+    ordered = {name: _read_only(tensors[name]) for name in shapes}
+    return Bundle(spec, ordered, bundle_digest(spec, ordered))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """Return the same numbers as an array that cannot be written to; the given one still can."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

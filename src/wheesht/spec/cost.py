@@ -96,7 +96,15 @@ def model_cost(spec: ModelSpec, update_percent: float | None = None) -> Cost:
 
 def weight_bytes(spec: ModelSpec) -> int:
     """Return the bytes of all tensors: 1 for an integer, 4 for anything else."""
-    shapes = spec.tensor_shapes()
+    return _bytes(spec.features.tensor_shapes()) + sum(layer_bytes(spec).values())
+
+
+def layer_bytes(spec: ModelSpec) -> dict[str, int]:
+    """Return the bytes of each layer's tensors by its name, scales of integers included."""
+    return {layer.name: _bytes(layer.tensor_shapes()) for layer in spec.layers}
+
+
+def _bytes(shapes: dict[str, tuple[int, ...]]) -> int:
     return sum(
         math.prod(shape) * (1 if has_integers(name, shapes) else FLOAT_BYTES)
         for name, shape in shapes.items()
