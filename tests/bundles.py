@@ -1,10 +1,13 @@
 """Models with random weights, and signals, for tests."""
 
+from collections.abc import Mapping as Dictionary
+
 import numpy as np
 
 from wheesht.spec.bundle import Bundle
 from wheesht.spec.front_end import FrontEnd, LogPower, ScaledSpectrum
 from wheesht.spec.heads import DeepFilter, Head, MagnitudeFilter, Mapping, Mask
+from wheesht.spec.integers import INPUT_LEVELS, INPUT_SCALE, SCALE, has_integers, quantize_rows
 from wheesht.spec.layers import (
     GRU,
     BandAnalysis,
@@ -16,7 +19,7 @@ from wheesht.spec.layers import (
     Rectifier,
     Residual,
 )
-from wheesht.spec.model_spec import ModelSpec, UpdatePercent
+from wheesht.spec.model_spec import ModelSpec, UpdatePercent, with_dtypes
 
 
 def gru_host(
@@ -181,6 +184,39 @@ def random_tensors(spec: ModelSpec, seed: int = 0) -> dict[str, np.ndarray]:
 def random_bundle_of(spec: ModelSpec, seed: int = 0) -> Bundle:
     """A bundle in memory, as if it had been read from a file."""
     return Bundle(spec, random_tensors(spec, seed), sha256="0" * 64)
+
+
+def integer_dtypes(spec: ModelSpec) -> dict[str, str]:
+    """Every layer of integers that can be, by name: `s8`, and the last one `s16`."""
+    kinds = GRU | Linear | BandSynthesis
+    return {layer.name: "s8" for layer in spec.layers if isinstance(layer, kinds)} | {
+        spec.layers[-1].name: "s16"
+    }
+
+
+def integer_bundle(
+    bundle: Bundle, dtypes: Dictionary[str, str] | None = None, reach: float = 4.0
+) -> Bundle:
+    """The same model with integers in the layers of `dtypes` (`integer_dtypes` when left out).
+
+    Inputs are limited to `reach`, to 1 behind what gives no more.
+    """
+    spec = with_dtypes(bundle.spec, integer_dtypes(bundle.spec) if dtypes is None else dtypes)
+    shapes, tensors = spec.tensor_shapes(), dict(bundle.tensors)
+    for name in shapes:
+        if has_integers(name, shapes):
+            tensors[name], tensors[f"{name}{SCALE}"] = quantize_rows(bundle.tensors[name])
+    largest = reach
+    for layer in spec.layers:
+        if INPUT_SCALE in layer.tensor_shapes():
+            scale = np.array([largest / INPUT_LEVELS[layer.dtype]], np.float32)
+            tensors[f"{layer.name}.{INPUT_SCALE}"] = scale
+        if isinstance(layer, GRU | BandSynthesis):
+            largest = 1.0
+        elif not isinstance(layer, Rectifier):
+            bounded = isinstance(layer, Linear) and layer.activation in ("sigmoid", "tanh")
+            largest = 1.0 if bounded else reach
+    return Bundle(spec, {name: tensors[name] for name in shapes}, bundle.sha256)
 
 
 def speech_like(seconds: float, seed: int = 0, snr_db: float = 10.0) -> np.ndarray:
