@@ -30,6 +30,25 @@ void release(float *array)
     if (array) free(array - 1);
 }
 
+static int8_t *unaligned_bytes(size_t count)
+{
+    int8_t *memory = malloc(count + 1);
+    if (!memory) abort();
+    return memory + 1;
+}
+
+int8_t *noise_bytes(uint32_t *seed, size_t count)
+{
+    int8_t *array = unaligned_bytes(count);
+    for (size_t i = 0; i < count; ++i) array[i] = (int8_t)(127.999f * noise(seed));
+    return array;
+}
+
+void release_bytes(int8_t *array)
+{
+    if (array) free(array - 1);
+}
+
 static int32_t chunks(int32_t n)
 {
     return (n + WH_LANES - 1) / WH_LANES * WH_LANES;
@@ -71,6 +90,32 @@ float *pack_units(const float *reset, const float *candidate, int32_t rows, int3
             chunk[at % WH_LANES] = reset[row * cols + col];
             chunk[WH_LANES + at % WH_LANES] = candidate[row * cols + col];
         }
+    return packed;
+}
+
+int8_t *pack_int_panels(const float *w, int32_t rows, int32_t cols)
+{
+    const int32_t panels = (rows + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS, fours = (cols + 3) / 4;
+    const size_t size = (size_t)panels * WH_PANEL_ROWS * 4 * (size_t)fours;
+    int8_t *packed = unaligned_bytes(size);
+    memset(packed, 0, size);
+    for (int32_t row = 0; row < rows; ++row)
+        for (int32_t col = 0; col < cols; ++col) {
+            const int32_t four = row / WH_PANEL_ROWS * fours + col / 4;
+            packed[(four * WH_PANEL_ROWS + row % WH_PANEL_ROWS) * 4 + col % 4] =
+                (int8_t)w[row * cols + col];
+        }
+    return packed;
+}
+
+int8_t *pack_int_units(const float *reset, const float *candidate, int32_t rows, int32_t cols,
+                       int32_t split)
+{
+    const size_t size = 2 * (size_t)rows * (size_t)(chunks(split) + chunks(cols - split));
+    float *blocks = pack_units(reset, candidate, rows, cols, split);
+    int8_t *packed = unaligned_bytes(size);
+    for (size_t k = 0; k < size; ++k) packed[k] = (int8_t)blocks[k];
+    release(blocks);
     return packed;
 }
 

@@ -32,11 +32,20 @@ float *noise_array(uint32_t *seed, size_t count, float size);
 float *unaligned(size_t count);
 void release(float *array);
 
+/* The same of bytes within +-127, one past alignment. */
+int8_t *noise_bytes(uint32_t *seed, size_t count);
+void release_bytes(int8_t *array);
+
 /* Packed copies of row-major matrices; see wheesht.h. `split` is the width of the first part of
  * the columns of unit blocks. */
 float *pack_panels(const float *w, int32_t rows, int32_t cols);
 float *pack_units(const float *reset, const float *candidate, int32_t rows, int32_t cols,
                   int32_t split);
+
+/* The same of integers, which come as floats; release_bytes() what comes back. */
+int8_t *pack_int_panels(const float *w, int32_t rows, int32_t cols);
+int8_t *pack_int_units(const float *reset, const float *candidate, int32_t rows, int32_t cols,
+                       int32_t split);
 
 enum { TOY_LAYERS = 24, TOY_ARRAYS = 400 };
 
