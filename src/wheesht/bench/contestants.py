@@ -110,7 +110,7 @@ def engine(
         backend="wheesht",
         model=name,
         model_sha256=bundle.sha256[:SHOWN_HASH],
-        dtype="f32",
+        dtype=spec.dtype,
         isa=stream.isa,
         update_percent=percent,
         update_fraction=round(updated / units, 4) if units else None,
