@@ -1,5 +1,7 @@
 #include "check.h"
 
+#include "integer_toy.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -26,6 +28,25 @@ float *noise_array(uint32_t *seed, size_t count, float size)
 }
 
 void release(float *array)
+{
+    if (array) free(array - 1);
+}
+
+static int8_t *unaligned_bytes(size_t count)
+{
+    int8_t *memory = malloc(count + 1);
+    if (!memory) abort();
+    return memory + 1;
+}
+
+int8_t *noise_bytes(uint32_t *seed, size_t count)
+{
+    int8_t *array = unaligned_bytes(count);
+    for (size_t i = 0; i < count; ++i) array[i] = (int8_t)(127.999f * noise(seed));
+    return array;
+}
+
+void release_bytes(int8_t *array)
 {
     if (array) free(array - 1);
 }
@@ -74,7 +95,33 @@ float *pack_units(const float *reset, const float *candidate, int32_t rows, int3
     return packed;
 }
 
-static float *keep(toy *t, float *array)
+int8_t *pack_int_panels(const float *w, int32_t rows, int32_t cols)
+{
+    const int32_t panels = (rows + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS, fours = (cols + 3) / 4;
+    const size_t size = (size_t)panels * WH_PANEL_ROWS * 4 * (size_t)fours;
+    int8_t *packed = unaligned_bytes(size);
+    memset(packed, 0, size);
+    for (int32_t row = 0; row < rows; ++row)
+        for (int32_t col = 0; col < cols; ++col) {
+            const int32_t four = row / WH_PANEL_ROWS * fours + col / 4;
+            packed[(four * WH_PANEL_ROWS + row % WH_PANEL_ROWS) * 4 + col % 4] =
+                (int8_t)w[row * cols + col];
+        }
+    return packed;
+}
+
+int8_t *pack_int_units(const float *reset, const float *candidate, int32_t rows, int32_t cols,
+                       int32_t split)
+{
+    const size_t size = 2 * (size_t)rows * (size_t)(chunks(split) + chunks(cols - split));
+    float *blocks = pack_units(reset, candidate, rows, cols, split);
+    int8_t *packed = unaligned_bytes(size);
+    for (size_t k = 0; k < size; ++k) packed[k] = (int8_t)blocks[k];
+    release(blocks);
+    return packed;
+}
+
+float *toy_keep(toy *t, float *array)
 {
     if (t->n_arrays == TOY_ARRAYS) abort();
     t->arrays[t->n_arrays++] = array;
@@ -83,7 +130,7 @@ static float *keep(toy *t, float *array)
 
 static float *random_array(toy *t, size_t count, float size)
 {
-    return keep(t, noise_array(&t->seed, count, size));
+    return toy_keep(t, noise_array(&t->seed, count, size));
 }
 
 /* Packed arrays one behind the other, which are released. */
@@ -91,7 +138,7 @@ static float *joined(toy *t, float *const *parts, const size_t *sizes, int count
 {
     size_t total = 0, at = 0;
     for (int k = 0; k < count; ++k) total += sizes[k];
-    float *all = keep(t, unaligned(total));
+    float *all = toy_keep(t, unaligned(total));
     for (int k = 0; k < count; ++k) {
         memcpy(all + at, parts[k], sizes[k] * sizeof *all);
         at += sizes[k];
@@ -111,8 +158,8 @@ void toy_start(toy *t, int32_t n_fft, wh_features features, int32_t first_bin, i
     const double pi = 3.14159265358979323846;
     memset(t, 0, sizeof *t);
     t->seed = seed;
-    float *window = keep(t, unaligned((size_t)n_fft));
-    float *twiddle = keep(t, unaligned(2 * (size_t)n_fft));
+    float *window = toy_keep(t, unaligned((size_t)n_fft));
+    float *twiddle = toy_keep(t, unaligned(2 * (size_t)n_fft));
     for (int32_t k = 0; k < n_fft; ++k) {
         window[k] = (float)sin(pi * k / n_fft);
         twiddle[2 * k] = (float)cos(2.0 * pi * k / n_fft);
@@ -125,7 +172,7 @@ void toy_start(toy *t, int32_t n_fft, wh_features features, int32_t first_bin, i
     t->positions = features == WH_SCALED_SPECTRUM ? n_bins : 1;
     t->channels = features == WH_SCALED_SPECTRUM ? 2 : n_bins;
     if (features == WH_SCALED_SPECTRUM) return;
-    float *mean = keep(t, unaligned((size_t)n_bins)), *scale = keep(t, unaligned((size_t)n_bins));
+    float *mean = toy_keep(t, unaligned((size_t)n_bins)), *scale = toy_keep(t, unaligned((size_t)n_bins));
     for (int32_t k = 0; k < n_bins; ++k) {
         mean[k] = -4.0f;
         scale[k] = 0.3f;
@@ -154,7 +201,7 @@ static void set_weights(toy *t, wh_layer *la, int32_t cols)
 {
     const int32_t rows = la->output_size;
     plain_of(t)->weight = random_array(t, (size_t)(rows * cols), 2.0f / sqrtf((float)cols));
-    la->weight_f32 = keep(t, pack_panels(plain_of(t)->weight, rows, cols));
+    la->weight_f32 = toy_keep(t, pack_panels(plain_of(t)->weight, rows, cols));
     la->bias = random_array(t, (size_t)rows, 0.5f);
 }
 
@@ -337,7 +384,10 @@ void toy_make_bins(toy *t, int32_t n_fft, wh_gate gate, int32_t root, uint32_t s
 void toy_make_kind(toy *t, toy_kind kind, int32_t n_fft, int32_t hidden, wh_gate gate,
                    uint32_t seed)
 {
-    if (kind == BANDS) {
+    if (kind >= INT_MASKED) {
+        toy_make_kind(t, (toy_kind)(kind - INT_MASKED), n_fft, hidden, gate, seed);
+        toy_all_to_integers(t);
+    } else if (kind == BANDS) {
         toy_make_bands(t, n_fft, gate, seed);
     } else if (kind == BINS) {
         toy_make_bins(t, n_fft, gate, 1, seed);
@@ -350,9 +400,9 @@ void toy_make_kind(toy *t, toy_kind kind, int32_t n_fft, int32_t hidden, wh_gate
 float *toy_fix_last(toy *t)
 {
     wh_layer *la = &t->layers[t->model.n_layers - 1];
-    float *bias = keep(t, zeros((size_t)la->output_size));
+    float *bias = toy_keep(t, zeros((size_t)la->output_size));
     la->bias = bias;
-    la->weight_f32 = keep(t, zeros(panel_floats(la->output_size, la->input_size)));
+    la->weight_f32 = toy_keep(t, zeros(panel_floats(la->output_size, la->input_size)));
     return bias;
 }
 

@@ -32,18 +32,30 @@ float *noise_array(uint32_t *seed, size_t count, float size);
 float *unaligned(size_t count);
 void release(float *array);
 
+/* The same of bytes within +-127, one past alignment. */
+int8_t *noise_bytes(uint32_t *seed, size_t count);
+void release_bytes(int8_t *array);
+
 /* Packed copies of row-major matrices; see wheesht.h. `split` is the width of the first part of
  * the columns of unit blocks. */
 float *pack_panels(const float *w, int32_t rows, int32_t cols);
 float *pack_units(const float *reset, const float *candidate, int32_t rows, int32_t cols,
                   int32_t split);
 
-enum { TOY_LAYERS = 24, TOY_ARRAYS = 400 };
+/* The same of integers, which come as floats; release_bytes() what comes back. */
+int8_t *pack_int_panels(const float *w, int32_t rows, int32_t cols);
+int8_t *pack_int_units(const float *reset, const float *candidate, int32_t rows, int32_t cols,
+                       int32_t split);
+
+enum { TOY_LAYERS = 24, TOY_ARRAYS = 1600 };
 
 /* What a layer was packed from, row by row. */
 typedef struct {
     const float *weight;      /* of bands: one after the other */
     const float *gates[2][3]; /* GRU: per direction those of z, r, c, H x [I | H] */
+    /* Where those are integers: for each row its scale times that of its inputs; of a GRU per
+     * direction and gate for x, then for h. */
+    const float *scale, *gate_scales[2][3][2];
 } plain_layer;
 
 /* A model with random weights, and the shape of what its last layer gives. */
@@ -74,6 +86,9 @@ void toy_magnitude_filter(toy *t, int32_t first_bin, int32_t n_bins, int32_t ord
 void toy_mapping(toy *t);
 void toy_free(toy *t);
 
+/* Frees the array with the model. */
+float *toy_keep(toy *t, float *array);
+
 /* features -> linear (prelu) -> GRU of `hidden` -> GRU of `hidden` + 2 -> linear (sigmoid). */
 void toy_make(toy *t, int32_t n_fft, int32_t hidden, wh_gate gate, uint32_t seed);
 
@@ -84,7 +99,10 @@ void toy_make_bands(toy *t, int32_t n_fft, wh_gate gate, uint32_t seed);
 void toy_make_bins(toy *t, int32_t n_fft, wh_gate gate, int32_t root, uint32_t seed);
 
 /* One model of each kind; `hidden` is for the first two. */
-typedef enum { MASKED = 0, FILTERED, BANDS, BINS } toy_kind;
+typedef enum {
+    MASKED = 0, FILTERED, BANDS, BINS,
+    INT_MASKED, INT_FILTERED, INT_BANDS, INT_BINS /* the same of integers */
+} toy_kind;
 void toy_make_kind(toy *t, toy_kind kind, int32_t n_fft, int32_t hidden, wh_gate gate,
                    uint32_t seed);
 

@@ -62,14 +62,30 @@ static double activated(double v, const wh_layer *la)
     }
 }
 
-static void linear(double *y, seen in, const wh_layer *la, const float *weight)
+/* What a matrix of integers sees of x (Q1): v times `inverse` is a float, as in the engine. */
+static const double *integers(double *q, const double *x, int32_t n, float inverse, int fine)
 {
-    const int32_t n = la->output_size;
-    for (int32_t k = 0; k < in.positions; ++k)
+    const double limit = fine ? 127.0 * 128.0 : 127.0;
+    for (int32_t k = 0; k < n; ++k) {
+        const float v = (float)x[k] * inverse;
+        q[k] = fmin(fmax(rint(v), -limit), limit);
+    }
+    return q;
+}
+
+static void linear(double *y, seen in, const wh_layer *la, const plain_layer *plain)
+{
+    const int32_t n = la->output_size, cols = in.channels;
+    double q[WH_MAX_WIDTH];
+    for (int32_t k = 0; k < in.positions; ++k) {
+        const double *x = in.x + k * cols;
+        if (plain->scale) x = integers(q, x, cols, la->inverse, la->fine_inputs);
         for (int32_t row = 0; row < n; ++row) {
-            const double sum = dot(weight + row * in.channels, in.x + k * in.channels, in.channels);
+            const double scale = plain->scale ? plain->scale[row] : 1.0;
+            const double sum = dot(plain->weight + row * cols, x, cols) * scale;
             y[k * n + row] = activated(sum + la->bias[row], la);
         }
+    }
 }
 
 static void conv(double *y, seen in, const wh_layer *la, const float *weight)
@@ -112,14 +128,19 @@ static void band_analysis(double *y, seen in, const wh_layer *la, const float *w
     }
 }
 
-static void band_synthesis(double *y, seen in, const wh_layer *la, const float *weight)
+static void band_synthesis(double *y, seen in, const wh_layer *la, const plain_layer *plain)
 {
-    const int32_t n = la->output_size, n_bins = la->bounds[la->n_bands + 1];
-    const float *bias = la->bias;
+    const int32_t n = la->output_size, n_bins = la->bounds[la->n_bands + 1], cols = in.channels;
+    double q[WH_MAX_WIDTH];
     memset(y, 0, (size_t)(n_bins * n) * sizeof *y);
-    for (int32_t b = 0; b < la->n_bands; ++b)
-        for (int32_t v = la->bounds[b] * n; v < la->bounds[b + 2] * n; ++v, weight += in.channels)
-            y[v] += dot(weight, in.x + b * in.channels, in.channels) + *bias++;
+    for (int32_t b = 0, row = 0; b < la->n_bands; ++b) {
+        const double *x = in.x + b * cols;
+        if (plain->scale) x = integers(q, x, cols, la->inverse, la->fine_inputs);
+        for (int32_t v = la->bounds[b] * n; v < la->bounds[b + 2] * n; ++v, ++row) {
+            const double scale = plain->scale ? plain->scale[row] : 1.0;
+            y[v] += dot(plain->weight + row * cols, x, cols) * scale + la->bias[row];
+        }
+    }
     for (int32_t f = 0; f < n_bins; ++f) {
         int bands = 0; /* that reach this bin */
         for (int32_t b = 0; b < la->n_bands; ++b) bands += f >= la->bounds[b] && f < la->bounds[b + 2];
@@ -128,18 +149,25 @@ static void band_synthesis(double *y, seen in, const wh_layer *la, const float *
 }
 
 /* One step: `h` becomes the new state. */
-static void step(double *h, const double *x, const wh_layer *la, const float *const gates[3],
+static void step(double *h, const double *x, const wh_layer *la, const plain_layer *plain,
                  int32_t direction, const uint8_t *given)
 {
     const int32_t n = la->output_size, in = la->input_size, cols = in + n;
     const float *bias = la->bias + 4 * n * direction;
-    double old[WH_MAX_WIDTH];
+    const float *const *gates = plain->gates[direction];
+    const float *const (*scales)[2] = plain->gate_scales[direction];
+    double old[WH_MAX_WIDTH], q_x[WH_MAX_WIDTH], q_h[WH_MAX_WIDTH];
     memcpy(old, h, (size_t)n * sizeof *old);
+    const double *seen_h = old;
+    if (scales[0][0]) {
+        x = integers(q_x, x, in, la->inverse, 0);
+        seen_h = integers(q_h, old, n, 127.0f, 0);
+    }
     for (int32_t j = 0; j < n; ++j) {
         double of_x[3], of_h[3];
         for (int g = 0; g < 3; ++g) {
-            of_x[g] = dot(gates[g] + j * cols, x, in);
-            of_h[g] = dot(gates[g] + j * cols + in, old, n);
+            of_x[g] = dot(gates[g] + j * cols, x, in) * (scales[g][0] ? scales[g][0][j] : 1.0);
+            of_h[g] = dot(gates[g] + j * cols + in, seen_h, n) * (scales[g][1] ? scales[g][1][j] : 1.0);
         }
         const double z = 1.0 / (1.0 + exp(-(of_x[0] + of_h[0] + bias[j])));
         const double r = 1.0 / (1.0 + exp(-(of_x[1] + of_h[1] + bias[n + j])));
@@ -149,12 +177,12 @@ static void step(double *h, const double *x, const wh_layer *la, const float *co
 }
 
 static void gru(double *y, seen in, const wh_layer *la, const plain_layer *plain,
-                const uint8_t *given)
+                const uint8_t *given, const double *states)
 {
     const int32_t n = la->output_size, places = in.positions;
     if (la->scan == WH_SCAN_TIME) {
         for (int32_t k = 0; k < places; ++k)
-            step(y + k * n, in.x + k * in.channels, la, plain->gates[0], 0, given + k * n);
+            step(y + k * n, in.x + k * in.channels, la, plain, 0, given + k * n);
         return;
     }
     const int32_t directions = la->scan == WH_SCAN_BOTH ? 2 : 1;
@@ -163,13 +191,14 @@ static void gru(double *y, seen in, const wh_layer *la, const plain_layer *plain
         for (int32_t t = 0; t < places; ++t) {
             const int32_t k = la->scan == WH_SCAN_DOWN || d == 1 ? places - 1 - t : t;
             const int32_t at = (k * directions + d) * n;
-            step(h, in.x + k * in.channels, la, plain->gates[d], d, given + at);
+            step(h, in.x + k * in.channels, la, plain, d, given + at);
             memcpy(y + at, h, (size_t)n * sizeof *y);
+            if (states) memcpy(h, states + at, (size_t)n * sizeof *y);
         }
     }
 }
 
-void oracle_layer(oracle *o, int32_t i, const double *x, const uint8_t *given)
+void oracle_layer(oracle *o, int32_t i, const double *x, const uint8_t *given, const double *states)
 {
     const wh_layer *la = &o->model->layers[i];
     const plain_layer *plain = &o->model->plain[i];
@@ -177,8 +206,8 @@ void oracle_layer(oracle *o, int32_t i, const double *x, const uint8_t *given)
     const int32_t values = in.positions * in.channels;
     double *y = o->output[i];
     switch (la->kind) {
-    case WH_LINEAR: linear(y, in, la, plain->weight); break;
-    case WH_GRU: gru(y, in, la, plain, given); break;
+    case WH_LINEAR: linear(y, in, la, plain); break;
+    case WH_GRU: gru(y, in, la, plain, given, states); break;
     case WH_CONV: conv(y, in, la, plain->weight); break;
     case WH_LAYER_NORM: layer_norm(y, in, la); break;
     case WH_RECTIFIER:
@@ -188,6 +217,6 @@ void oracle_layer(oracle *o, int32_t i, const double *x, const uint8_t *given)
         for (int32_t k = 0; k < values; ++k) y[k] = in.x[k] + o->output[la->source][k];
         break;
     case WH_BAND_ANALYSIS: band_analysis(y, in, la, plain->weight); break;
-    case WH_BAND_SYNTHESIS: band_synthesis(y, in, la, plain->weight); break;
+    case WH_BAND_SYNTHESIS: band_synthesis(y, in, la, plain); break;
     }
 }

@@ -378,6 +378,9 @@ int main(void)
     find_tables();
     CHECK(n_tables >= 1 && strcmp(tables[0]->name, "scalar") == 0, "%d tables", n_tables);
     CHECK(wh_kernels_find("none of these") == NULL, "an unknown name was found");
+#ifdef WH_EXPECTED_TABLE
+    CHECK(wh_kernels_find(WH_EXPECTED_TABLE) != NULL, "no table " WH_EXPECTED_TABLE);
+#endif
     CHECK(wh_kernels_find(NULL) == tables[n_tables - 1], "the last table is the fastest");
     for (int32_t rows = 1; rows <= MAX_ROWS; ++rows)
         for (int32_t cols = 1; cols <= MAX_COLS; ++cols) test_units_of(rows, cols);
@@ -395,6 +398,7 @@ int main(void)
         test_elementwise(which);
         for (int32_t n = 0; n <= MAX_COLS; ++n) test_elementwise_length(which, n);
     }
-    printf("%d kernel tables, %d failures\n", n_tables, failures);
+    for (int t = 0; t < n_tables; ++t) printf("%s, ", tables[t]->name);
+    printf("%d failures\n", failures);
     return failures != 0;
 }

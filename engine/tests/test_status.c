@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "check.h"
+#include "integer_toy.h"
 
 static toy t;
-static char memory[1 << 18];
+static int8_t memory[1 << 18];
 
 /* What wh_stream_init() says to a model that one statement has broken. */
 #define REFUSED(expected, break_it) REFUSED_OF(MASKED, expected, break_it)
@@ -146,8 +147,46 @@ static void broken_bins_are_refused(void)
     REFUSED_OF(BINS, WH_ERR_LAYER, t.model.n_layers = 10);
 }
 
+/* Layers as above, all of integers. */
+static void broken_integers_are_refused(void)
+{
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[0].scale = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[0].offset = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[0].bias = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[0].weight_s8 = NULL); /* nor floats */
+    REFUSED_OF(INT_MASKED, WH_ERR_LAYER, t.layers[0].inverse = 0.0f);
+    REFUSED_OF(INT_MASKED, WH_ERR_LAYER, t.layers[0].inverse = -1.0f);
+    REFUSED_OF(INT_MASKED, WH_ERR_LAYER, t.layers[0].inverse = NAN);
+    REFUSED_OF(INT_MASKED, WH_ERR_LAYER, t.layers[0].inverse = INFINITY);
+    REFUSED_OF(INT_MASKED, WH_ERR_LAYER, t.layers[0].activation = (wh_activation)5);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[1].scale = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[1].offset = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[1].unit_numbers = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[1].bias = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[1].z_s8 = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[1].rc_s8 = NULL);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[1].z_s8 = t.layers[1].rc_s8 = NULL);
+    REFUSED_OF(MASKED, WH_ERR_NULL, t.layers[1].z_s8 = memory); /* floats besides help nothing */
+    REFUSED_OF(MASKED, WH_ERR_NULL, t.layers[1].rc_s8 = memory);
+    REFUSED_OF(INT_MASKED, WH_ERR_LAYER, t.layers[2].inverse = 0.0f);
+    REFUSED_OF(INT_MASKED, WH_ERR_LAYER, t.layers[2].inverse = NAN);
+    REFUSED_OF(INT_MASKED, WH_ERR_NULL, t.layers[2].threshold = NULL);
+    REFUSED_OF(INT_BANDS, WH_ERR_NULL, t.layers[21].scale = NULL);
+    REFUSED_OF(INT_BANDS, WH_ERR_NULL, t.layers[21].offset = NULL);
+    REFUSED_OF(INT_BANDS, WH_ERR_NULL, t.layers[21].weight_s8 = NULL);
+    REFUSED_OF(INT_BANDS, WH_ERR_NULL, t.layers[21].bias = NULL);
+    REFUSED_OF(INT_BANDS, WH_ERR_LAYER, t.layers[21].inverse = -INFINITY);
+    REFUSED_OF(INT_BANDS, WH_ERR_LAYER, t.layers[21].n_bands = 10);
+    REFUSED_OF(INT_BINS, WH_ERR_LAYER, t.layers[10].inverse = 2e20f);
+}
+
 static void sound_models_are_accepted(void)
 {
+    for (int kind = MASKED; kind <= INT_BINS; ++kind) {
+        toy_make_kind(&t, (toy_kind)kind, 320, 5, WH_GATE_THRESHOLD, 1u);
+        CHECK(wh_stream_bytes(&t.model) > 0, "model %d", kind);
+        toy_free(&t);
+    }
     toy_make(&t, 512, 5, WH_GATE_NONE, 1u);
     wh_stream *s = NULL;
     const size_t bytes = wh_stream_bytes(&t.model);
@@ -208,6 +247,7 @@ static void settings_outside_their_range_are_refused(void)
         CHECK(wh_stream_set_dial_cap(s, caps[k]) == WH_ERR_RANGE, "cap %d", k);
     CHECK(wh_stream_set_dial_cap(NULL, 50.0) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_set_clock(NULL, NULL) == WH_ERR_NULL, "stream");
+    CHECK(wh_stream_set_tap(NULL, NULL, NULL) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_reset(NULL) == WH_ERR_NULL, "stream");
     CHECK(wh_stream_clone(NULL, 1 << 16, s, &copy) == WH_ERR_NULL && !copy, "memory");
     CHECK(wh_stream_clone(memory, 1 << 16, NULL, &copy) == WH_ERR_NULL && !copy, "source");
@@ -227,6 +267,7 @@ int main(void)
     broken_models_are_refused();
     broken_bands_are_refused();
     broken_bins_are_refused();
+    broken_integers_are_refused();
     sound_models_are_accepted();
     settings_outside_their_range_are_refused();
     every_status_has_its_own_text();

@@ -107,11 +107,11 @@ static void all_instruction_sets_give_the_same_bits(int32_t n_fft, wh_gate gate,
     toy_free(&t);
 }
 
-static void full_update_equals_the_dense_gru(void)
+static void full_update_equals_the_dense_gru(toy_kind kind)
 {
     toy gated, dense;
-    toy_make(&gated, 320, 19, WH_GATE_TOP_A, 7u);
-    toy_make(&dense, 320, 19, WH_GATE_NONE, 7u);
+    toy_make_kind(&gated, kind, 320, 19, WH_GATE_TOP_A, 7u);
+    toy_make_kind(&dense, kind, 320, 19, WH_GATE_NONE, 7u);
     owned a = open_stream(&gated.model, NULL), b = open_stream(&dense.model, NULL);
     fill(x_, HOPS * 160, 8u);
     run(a.s, x_, y_, HOPS, 160);
@@ -142,10 +142,10 @@ static void threshold_gate_updates_what_lies_above(void)
     toy_free(&t);
 }
 
-static void given_selection_repeats_the_chosen_one(void)
+static void given_selection_repeats_the_chosen_one(toy_kind kind)
 {
     toy t;
-    toy_make(&t, 320, 9, WH_GATE_THRESHOLD, 9u);
+    toy_make_kind(&t, kind, 320, 9, WH_GATE_THRESHOLD, 9u);
     owned a = open_stream(&t.model, NULL), b = open_stream(&t.model, NULL);
     fill(x_, HOPS * 160, 10u);
     uint64_t updated = 0;
@@ -185,10 +185,10 @@ static void units_that_are_not_given_keep_their_state(void)
     toy_free(&t);
 }
 
-static void counters_say_what_was_executed(void)
+static void counters_say_what_was_executed(toy_kind kind)
 {
     toy t;
-    toy_make(&t, 320, 9, WH_GATE_TOP_A, 13u);
+    toy_make_kind(&t, kind, 320, 9, WH_GATE_TOP_A, 13u);
     owned o = open_stream(&t.model, NULL);
     fill(x_, HOPS * 160, 14u);
     wh_stream_set_update_percent(o.s, 50.0); /* A = 5 of 9 and 6 of 11: halves round up */
@@ -374,6 +374,64 @@ static void gain_band_survives_refusal_reset_and_clone(void)
     toy_free(&t);
 }
 
+/* What a tap was shown in one hop. */
+typedef struct {
+    const toy *model;
+    wh_stream *s;
+    int32_t next, wrong; /* the layer that is due; those that came otherwise */
+    float last[MAX_HOP + 1];
+} shown;
+
+static void watch(void *context, int32_t layer, const float *values, int32_t positions,
+                  int32_t channels, int32_t step)
+{
+    static float hidden[2048];
+    shown *seen = context;
+    const wh_model *m = &seen->model->model;
+    const int32_t n = wh_stream_units(seen->s, layer);
+    int32_t wrong = layer != seen->next++ || step < channels;
+    for (int32_t k = 0; k < positions; ++k)
+        for (int32_t c = 0; c < channels; ++c) wrong += !isfinite(values[k * step + c]);
+    if (layer == -1) {
+        const int32_t wide = m->features == WH_SCALED_SPECTRUM;
+        wrong += positions != (wide ? m->feature_bins : 1) || channels != (wide ? 2 : m->feature_bins);
+    } else if (n && m->layers[layer].scan == WH_SCAN_TIME) {
+        wh_stream_hidden(seen->s, layer, hidden);
+        for (int32_t k = 0; k < n; ++k)
+            wrong += hidden[k] != values[k / channels * step + k % channels];
+    } else if (n) {
+        wrong += positions * channels != n;
+    }
+    if (layer == m->n_layers - 1 && m->head == WH_MASK)
+        memcpy(seen->last, values, (size_t)channels * sizeof *values);
+    seen->wrong += wrong;
+}
+
+static void what_a_tap_sees_is_what_the_layers_gave(toy_kind kind)
+{
+    toy t;
+    toy_make_kind(&t, kind, 320, 9, WH_GATE_TOP_A, 43u);
+    owned watched = open_stream(&t.model, NULL), plain = open_stream(&t.model, NULL);
+    shown seen = {.model = &t, .s = watched.s};
+    wh_stream_set_update_percent(watched.s, 50.0), wh_stream_set_update_percent(plain.s, 50.0);
+    CHECK(wh_stream_set_tap(watched.s, watch, &seen) == WH_OK, "tap");
+    fill(x_, HOPS * 160, 44u);
+    run(plain.s, x_, z_, HOPS, 160);
+    for (int32_t i = 0; i < HOPS; ++i) {
+        seen.next = -1;
+        if (i == HOPS - 3) wh_stream_set_tap(watched.s, NULL, NULL);
+        run(watched.s, x_ + 160 * i, y_ + 160 * i, 1, 160);
+        const int32_t last = i < HOPS - 3 ? t.model.n_layers : -1;
+        CHECK(seen.next == last && seen.wrong == 0, "model %d, hop %d: %d layers, %d wrong",
+              (int)kind, i, seen.next, seen.wrong);
+        if (t.model.head == WH_MASK && i < HOPS - 3)
+            CHECK(same(seen.last, wh_stream_mask(watched.s), 160), "hop %d: not the mask", i);
+    }
+    CHECK(same(y_, z_, HOPS * 160), "model %d: a tap changes what comes out", (int)kind);
+    free(watched.memory), free(plain.memory);
+    toy_free(&t);
+}
+
 static uint64_t fake_time;
 
 static uint64_t fake_clock(void)
@@ -430,22 +488,26 @@ int main(void)
     all_instruction_sets_give_the_same_bits(320, WH_GATE_TOP_A, 25.0, MASKED);
     all_instruction_sets_give_the_same_bits(512, WH_GATE_TOP_A, 100.0, MASKED);
     all_instruction_sets_give_the_same_bits(512, WH_GATE_THRESHOLD, 100.0, MASKED);
-    for (int k = FILTERED; k <= BINS; ++k) {
+    for (int k = FILTERED; k <= INT_BINS; ++k) {
         all_instruction_sets_give_the_same_bits(320, WH_GATE_TOP_A, 25.0, (toy_kind)k);
         all_instruction_sets_give_the_same_bits(512, WH_GATE_THRESHOLD, 50.0, (toy_kind)k);
         all_instruction_sets_give_the_same_bits(512, WH_GATE_NONE, 50.0, (toy_kind)k);
     }
-    for (int k = MASKED; k <= BINS; ++k) {
+    for (int k = MASKED; k <= INT_BINS; ++k) {
+        what_a_tap_sees_is_what_the_layers_gave((toy_kind)k);
         input_and_output_may_be_the_same_memory((toy_kind)k);
         reset_starts_again_and_keeps_settings((toy_kind)k);
         clone_goes_on_alone((toy_kind)k);
         nothing_is_allocated((toy_kind)k);
     }
-    full_update_equals_the_dense_gru();
+    full_update_equals_the_dense_gru(MASKED);
+    full_update_equals_the_dense_gru(INT_MASKED);
     threshold_gate_updates_what_lies_above();
-    given_selection_repeats_the_chosen_one();
+    given_selection_repeats_the_chosen_one(MASKED);
+    given_selection_repeats_the_chosen_one(INT_MASKED);
     units_that_are_not_given_keep_their_state();
-    counters_say_what_was_executed();
+    counters_say_what_was_executed(MASKED);
+    counters_say_what_was_executed(INT_MASKED);
     hostile_samples_do_not_enter_the_state();
     hostile_weights_give_finite_output();
     min_gain_limits_the_attenuation();

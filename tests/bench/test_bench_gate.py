@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bundles import gru_host, random_bundle_of
+from bundles import band_host, gru_host, integer_bundle, random_bundle_of
 
 from wheesht.bench import field
 from wheesht.bench.field import Field
@@ -125,6 +125,82 @@ def test_output_that_is_not_a_number_is_found(bundle, break_engine):
     break_engine(process_given=process_given)
     with pytest.raises(GateError, match="only nan dB"):
         enter(bundle)
+
+
+@pytest.fixture
+def integers(bundle):
+    return integer_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    "dtypes", [None, {"gru1": "s8"}, {"fc_out": "s16"}], ids=["s8+s16", "s8+f32", "s16+f32"]
+)
+def test_a_right_engine_of_integers_enters_everywhere(bundle, dtypes, request):
+    entered = enter(integer_bundle(bundle, dtypes))
+    assert all(found["error_db"] >= 100 for found in entered.gated)
+    assert {who.facts.dtype for who in entered.contestants} == {request.node.callspec.id}
+    assert {who.facts.dtype for who in enter(bundle).contestants} == {"f32"}
+
+
+def test_a_network_of_integers_that_scans_enters():
+    bundle = integer_bundle(random_bundle_of(band_host(n_bands=4), seed=3))
+    assert enter(bundle, (50.0,), [ISAS[-1]]).gated[0]["error_db"] >= 100
+
+
+@pytest.mark.parametrize("tensor", ["fc_in.weight", "gru1.w_h", "gru2.w_x", "fc_out.weight"])
+def test_an_integer_off_by_one_is_found(integers, break_engine, tensor):
+    wrong = {name: t.copy() for name, t in integers.tensors.items()}
+    wrong[tensor].flat[0] -= np.sign(wrong[tensor].flat[0]) or 1
+    break_engine(model=pack(Bundle(integers.spec, wrong, integers.sha256)))
+    with pytest.raises(GateError, match="hops the last layer does not give|its hidden states are"):
+        enter(integers)
+
+
+def test_the_last_bit_of_one_value_is_found(integers, break_engine):
+    def trace(stream):
+        def wrong(x):
+            traces = stream.trace(x)
+            last = traces[-1].copy()
+            last[7, 0, 11] = np.nextafter(last[7, 0, 11], np.float32(2.0))
+            return [*traces[:-1], last]
+
+        return wrong
+
+    break_engine(trace=trace)
+    with pytest.raises(GateError, match="in 1 of 60 hops the last layer .* of them hop 7"):
+        enter(integers)
+
+
+def test_a_wrong_synthesis_behind_right_integers_is_found(integers, break_engine):
+    def process_given(stream):
+        def wrong(x, masks):
+            y, gain = stream.process_given(x, masks)
+            return np.float32(1.001) * y, gain
+
+        return wrong
+
+    break_engine(process_given=process_given)
+    with pytest.raises(GateError, match="is only 60"):
+        enter(integers)
+
+
+def test_one_other_choice_of_a_network_of_integers_is_found(integers, break_engine):
+    def clone(stream):
+        def other(free):
+            def selected():
+                units = free.selected().copy()
+                units[0] ^= stream.hops() == 5
+                return units
+
+            return selected
+
+        return lambda: Wrapped(stream.clone(), selected=other)
+
+    break_engine(clone=clone)
+    with pytest.raises(
+        GateError, match="of its choices of units are not the reference.s, at most 0"
+    ):
+        enter(integers)
 
 
 def test_facts_hold_what_was_executed_on_the_signal():

@@ -12,10 +12,13 @@
 
 #include "kernels.h"
 
+#if defined(__x86_64__)
+#include "intrinsics.h"
+#endif
+
 #define WH_INLINE static inline __attribute__((always_inline))
 
 #if defined(WH_VNNI) && WH_VECTOR_BYTES == 64 /* bytes without sign times bytes with sign */
-#include <immintrin.h>
 typedef __m512i wh_int_vec;
 typedef __m512i wh_seen; /* 128 higher, which `offset` makes good for */
 enum { SEES_OFFSET = 1, INT_GROUP = 8 };
@@ -41,7 +44,6 @@ WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
 }
 
 #elif WH_VECTOR_BYTES == 64
-#include <immintrin.h>
 typedef __m512i wh_int_vec;
 typedef struct {
     __m512i size;
@@ -77,7 +79,6 @@ WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
 }
 
 #elif WH_VECTOR_BYTES == 32
-#include <immintrin.h>
 typedef __m256i wh_int_vec;
 #if defined(WH_VNNI)
 typedef __m256i wh_seen;
@@ -126,7 +127,6 @@ WH_INLINE wh_seen see_chunks(const int8_t *q)
 }
 
 #elif defined(__SSE2__)
-#include <emmintrin.h>
 typedef __m128i wh_int_vec;
 typedef struct {
     __m128i low, high; /* as integers of 16 bits */

@@ -17,8 +17,8 @@ static inline int32_t ordered_key(float x)
 /* Limits that are tried at once: measured, for 24 to 384 values. */
 enum { PROBES = 2 };
 
-#if defined(__AVX512F__)
-#include <immintrin.h>
+#if defined(__AVX512F__) || (defined(WH_EMULATED) && WH_VECTOR_BYTES == 64)
+#include "intrinsics.h"
 
 static inline void count_reaching(int32_t counts[PROBES], const int32_t *keys, int32_t n,
                                   const int32_t limits[PROBES])

@@ -16,7 +16,7 @@ typedef struct {
 /* Keeps the compiler from loading a value once for each of its uses. */
 static inline vec in_register(vec v)
 {
-#if WH_VECTOR_BYTES >= 32
+#if WH_VECTOR_BYTES >= 32 && !defined(WH_EMULATED)
     __asm__("" : "+v"(v));
 #endif
     return v;

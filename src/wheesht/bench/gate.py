@@ -36,6 +36,10 @@ def check_engine(
     have chosen itself. Left to itself over the whole signal, it must give the bits that plain C
     gives.
 
+    With layers of integers the judge rounds as the engine does and starts from its features. What
+    the last layer gives must then be equal, and states and choices too; head and synthesis, which
+    the judge has in float64, remain for the error in dB.
+
     Parameters
     ----------
     name : str
@@ -57,21 +61,25 @@ def check_engine(
     ------
     GateError
         Error above -`GATE_DB`, too many other choices, other MACs than the judge's, other bits
-        than plain C's.
+        than plain C's; of integers, other bits than the judge's behind the last layer.
     """
     hops = hops_of(x, bundle.spec.front_end.hop_length)
+    heard, exact = hops[:GATE_HOPS].ravel(), bundle.spec.dtype != "f32"
     found = []
     for percent in dict.fromkeys(percent for percent, _ in streams):
-        judge = ReferenceStream(bundle, percent)
-        want = judge.process(hops[:GATE_HOPS].ravel())
+        judge = ReferenceStream(bundle, percent, exact=exact)
         plain.reset()
         plain.set_update_percent(percent)
+        want = judge.process(heard, features=plain.trace(heard)[0] if exact else None)
+        plain.reset()
         free, _ = plain.process(hops.ravel())
         for own, stream in streams:
             if own != percent:
                 continue
             where = f"{name} on {stream.isa} at P = {percent:g}"
-            error_db = _follow_judge(where, stream, hops[:GATE_HOPS], judge, want)
+            if exact:
+                _equal_judge(where, stream, heard, judge)
+            error_db = _follow_judge(where, stream, hops[:GATE_HOPS], judge, want, exact)
             stream.reset()
             if not np.array_equal(stream.process(hops.ravel())[0], free):
                 raise _refusal(where, "the output is not that of plain C, bit for bit")
@@ -88,8 +96,28 @@ def check_engine(
     return found
 
 
+def _equal_judge(
+    where: str, stream: _ext.Stream, heard: np.ndarray, judge: ReferenceStream
+) -> None:
+    """Refuse an engine whose last layer and states are not the exact judge's."""
+    stream.reset()
+    wrong = np.any(stream.trace(heard)[-1] != judge.outputs, axis=(1, 2))
+    if np.any(wrong):
+        raise _refusal(
+            where, f"in {np.sum(wrong)} of {len(wrong)} hops the last layer does not give what "
+            f"the exact reference's gives, the first of them hop {np.argmax(wrong)}"
+        )  # fmt: skip
+    if not np.array_equal(stream.hidden(), judge.hidden):
+        raise _refusal(where, "its hidden states are not the exact reference's")
+
+
 def _follow_judge(
-    where: str, stream: _ext.Stream, hops: np.ndarray, judge: ReferenceStream, want: np.ndarray
+    where: str,
+    stream: _ext.Stream,
+    hops: np.ndarray,
+    judge: ReferenceStream,
+    want: np.ndarray,
+    exact: bool,
 ) -> float:
     """Return the error in dB below the output, the judge's choices given."""
     stream.reset()
@@ -109,10 +137,11 @@ def _follow_judge(
             f"is the least"
         )  # fmt: skip
     other = float(np.mean(np.array(chosen) != masks)) if masks.size else 0.0
-    if other > CHOICE_SHARE:
+    most = 0.0 if exact else CHOICE_SHARE
+    if other > most:
         raise _refusal(
             where, f"{100 * other:.2g} % of its choices of units are not the reference's, at most "
-            f"{100 * CHOICE_SHARE:g} % may differ"
+            f"{100 * most:g} % may differ"
         )  # fmt: skip
     if stream.executed_macs() != judge.executed_macs:
         raise _refusal(

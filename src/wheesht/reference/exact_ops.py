@@ -5,11 +5,12 @@ Written in numpy from the definitions in docs/numerics.md; it shares no code wit
 
 import numpy as np
 
-from wheesht.spec.integers import INPUT_LEVELS, INPUT_SCALE, PLANE, Dtype
+from wheesht.spec.integers import INPUT_LEVELS, INPUT_SCALE, PLANE, WEIGHT_LEVELS, Dtype
 from wheesht.spec.layers import NORM_EPSILON
 
 LANES = 16  # partial sums of a row of chosen units, and of a layer norm
 ONE = np.float32(1.0)
+EXACT_IN_FLOAT32 = 2**24  # the largest integer up to which float32 holds all
 SIGMOID_LIMIT, TANH_LIMIT = np.float32(40.0), np.float32(9.1)
 # S. L. Moshier, Cephes Mathematical Library, single precision (expf, tanhf).
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
@@ -121,24 +122,48 @@ class IntegerMatrix:
 
     def __init__(self, dtype: Dtype, own: dict[str, np.ndarray]) -> None:
         input_scale = float(own[INPUT_SCALE][0])
-        self._weight = own["weight"].reshape(-1, own["weight"].shape[-1]).astype(np.float64)
+        weight = own["weight"].reshape(-1, own["weight"].shape[-1])
+        largest = weight.shape[1] * WEIGHT_LEVELS**2  # of sums, which either type holds exactly
+        self._type = np.float32 if largest <= EXACT_IN_FLOAT32 else np.float64
+        self._weight = weight.astype(self._type)
         scale = own["weight_scale"].astype(np.float64).ravel() * input_scale
         self._scale = scale.astype(np.float32)
         self._levels = np.float32(INPUT_LEVELS[dtype])
         self._inverse = np.float32(1.0 / input_scale)
 
-    def add_to(
-        self, y: np.ndarray, x: np.ndarray, rows: slice | np.ndarray = slice(None)
-    ) -> np.ndarray:
-        """Return ``W x + y`` for some rows; of inputs of 16 bits the fine part is added first."""
+    def sums(
+        self, x: np.ndarray, rows: slice | np.ndarray = slice(None)
+    ) -> list[tuple[np.ndarray, np.float32]]:
+        """Return what some rows' integers add up to, and what that is to be multiplied by.
+
+        Of inputs of 16 bits there are two, of the fine part and of the coarse.
+        """
         seen = np.rint(np.clip(x * self._inverse, -self._levels, self._levels))
-        planes = [(seen, np.float32(1.0))]
+        planes = [(seen, ONE)]
         if self._levels > PLANE:
             coarse = np.floor((seen + np.float32(PLANE // 2)) / np.float32(PLANE))
             planes = [(seen - np.float32(PLANE) * coarse, ONE), (coarse, np.float32(PLANE))]
-        for integers, factor in planes:
-            sums = self._weight[rows] @ integers.astype(np.float64)  # exact: below 2^53
-            y = sums.astype(np.float32) * (self._scale[rows] * factor) + y
+        weight = self._weight[rows]
+        return [
+            ((weight @ integers.astype(self._type)).astype(np.float32), factor)
+            for integers, factor in planes
+        ]
+
+    def add_to(
+        self, y: np.ndarray, x: np.ndarray, rows: slice | np.ndarray = slice(None)
+    ) -> np.ndarray:
+        """Return ``W x + y`` for some rows."""
+        return self.add_sums(y, self.sums(x, rows), rows)
+
+    def add_sums(
+        self,
+        y: np.ndarray,
+        sums: list[tuple[np.ndarray, np.float32]],
+        rows: slice | np.ndarray,
+    ) -> np.ndarray:
+        """Return y and some rows' sums, scaled, added one after the other."""
+        for values, factor in sums:
+            y = values * (self._scale[rows] * factor) + y
         return y
 
 
@@ -186,18 +211,30 @@ class FloatGRU:
 
 
 class IntegerGRU:
-    """The same of integers; first products with x are added to the biases, then those with h."""
+    """The same of integers; first products with x are added to the biases, then those with h.
+
+    The sums of all rows are made together, and kept for the gates and candidates of one step.
+    """
 
     def __init__(
         self, w_x: IntegerMatrix, w_h: IntegerMatrix, biases: dict[str, np.ndarray]
     ) -> None:
         self._w_x, self._w_h, self._biases = w_x, w_h, biases
         self.hidden_size = len(biases["z"])
+        self._kept: dict[IntegerMatrix, tuple[np.ndarray, np.ndarray]] = {}
+
+    def _add(
+        self, y: np.ndarray, matrix: IntegerMatrix, x: np.ndarray, rows: slice | np.ndarray
+    ) -> np.ndarray:
+        if matrix not in self._kept or not np.array_equal(self._kept[matrix][0], x):
+            ((sums, _),) = matrix.sums(x)
+            self._kept[matrix] = x.copy(), sums
+        return matrix.add_sums(y, [(self._kept[matrix][1][rows], ONE)], rows)
 
     def update_gate(self, x: np.ndarray, h: np.ndarray) -> np.ndarray:
         """Return the update gates of all units before the sigmoid (G2)."""
         rows = slice(self.hidden_size, 2 * self.hidden_size)
-        return self._w_h.add_to(self._w_x.add_to(self._biases["z"], x, rows), h, rows)
+        return self._add(self._add(self._biases["z"], self._w_x, x, rows), self._w_h, h, rows)
 
     def chosen(
         self, x: np.ndarray, h: np.ndarray, units: np.ndarray
@@ -206,9 +243,9 @@ class IntegerGRU:
         of_c = units + 2 * self.hidden_size
         r, c_x, c_h = (self._biases[name][units] for name in ("r", "c_x", "c_h"))
         return (
-            self._w_h.add_to(self._w_x.add_to(r, x, units), h, units),
-            self._w_x.add_to(c_x, x, of_c),
-            self._w_h.add_to(c_h, h, of_c),
+            self._add(self._add(r, self._w_x, x, units), self._w_h, h, units),
+            self._add(c_x, self._w_x, x, of_c),
+            self._add(c_h, self._w_h, h, of_c),
         )
 
 
