@@ -92,7 +92,7 @@ def choice_rows():
 
 
 def shipped_rows():
-    for name in shipped_models():
+    for name in filter(engines.is_float, shipped_models()):
         bundle = read_bundle(name)
         slow = sum(macs_per_hop(bundle.spec, 100.0)) > engines.SLOW_MACS
         seconds = 1.0 if slow else 10.0

@@ -280,8 +280,13 @@ def test_scans_choose_as_the_judge_does_from_one_state_and_freely(spec, percent)
     assert level >= BELOW_DB if share == 0.0 else level >= 40.0
 
 
+def is_float(name):
+    """Those of integers are held to equality, in test_integers.py."""
+    return read_bundle(name).spec.dtype == "f32"
+
+
 @pytest.mark.parametrize("percent", [100, 50, 25])
-@pytest.mark.parametrize("name", shipped_models())
+@pytest.mark.parametrize("name", [n for n in shipped_models() if is_float(n)])
 def test_shipped_models_agree_with_the_judge(name, percent):
     bundle = read_bundle(name)
     large = macs_per_hop(bundle.spec, 100.0)

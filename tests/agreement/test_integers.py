@@ -19,12 +19,10 @@ from bundles import (
     speech_like,
 )
 
-from wheesht.compress.calibration import input_ranges
-from wheesht.compress.quantize import quantize_bundle
 from wheesht.engine import _ext
 from wheesht.engine.pack import pack
 from wheesht.reference.runner import ReferenceStream
-from wheesht.spec.bundle import read_bundle
+from wheesht.spec.bundle import read_bundle, shipped_models
 from wheesht.spec.layers import GRU
 from wheesht.spec.model_spec import UpdatePercent
 
@@ -35,6 +33,10 @@ NO_INTEGERS: dict[str, str] = {}
 # The two judges on equal features and choices: an error of float32's last bit makes one of a whole
 # level where it moves an input past the middle between two. Measured 68.5 dB over the models below.
 JUDGES_APART_DB = 50.0
+
+
+def has_integer_layers(name):
+    return read_bundle(name).spec.dtype != "f32"
 
 
 def mixed_dtypes(spec, seed):
@@ -179,13 +181,14 @@ def test_the_two_judges_stay_near_on_equal_features_and_choices(name):
     assert 0 < error < 10 ** (-JUDGES_APART_DB / 10)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("percent", [100, 50, 25])
-def test_a_shipped_model_made_of_integers_equals_the_exact_judge(percent):
-    floats = read_bundle("default")
-    ranges = input_ranges(floats, [speech_like(2.0, seed).astype(np.float32) for seed in (1, 2)])
-    bundle = quantize_bundle(floats, ranges, integer_dtypes(floats.spec))
-    hops = speech_like(20.0, 3).astype(np.float32).reshape(-1, bundle.spec.front_end.hop_length)
+@pytest.mark.parametrize("name", [n for n in shipped_models() if has_integer_layers(n)])
+def test_shipped_models_of_integers_equal_the_exact_judge(name, percent):
+    bundle = read_bundle(name)
+    hop = bundle.spec.front_end.hop_length
+    seconds = 0.1 if max(bundle.spec.unit_counts) > 1000 else 3.0  # those that scan frequency
+    x = speech_like(seconds, 3).astype(np.float32)
+    hops = x[: len(x) // hop * hop].reshape(-1, hop)
     judge = ReferenceStream(bundle, percent, exact=True)
     traces = {isa: engine(bundle, percent, isa).trace(hops.ravel()) for isa in ISAS}
     judge.process(hops.ravel(), features=traces["scalar"][0])
