@@ -68,8 +68,8 @@ typedef enum {
     WH_ERR_MASK,      /* bins outside the spectrum, or not what the last layer gives */
     WH_ERR_FILTER,    /* sizes of the head's filter: filter_bins outside 1..mask_bins, filter_order
                        * outside 1..8, filter_width not odd or outside 1..7, or set without need */
-    WH_ERR_LAYER,     /* kind, sizes, activation, gate, scan, source or bands of a layer; or the last
-                       * is not what the head needs: linear, with WH_SIGMOID for a mask, WH_NONE
+    WH_ERR_LAYER,     /* kind, sizes, activation, gate, scan, source, bands or inverse of a layer; or
+                       * the last is not what the head needs: linear, with WH_SIGMOID for a mask, WH_NONE
                        * otherwise */
     WH_ERR_MEMORY,    /* the memory given is smaller than wh_stream_bytes() */
     WH_ERR_RANGE,     /* a setting is outside its range */
