@@ -20,7 +20,8 @@
  *
  *  - integer panels: groups of WH_PANEL_ROWS rows; element (row, col) is at [row / R][col / 4]
  *    [row % R][col % 4]; missing rows and columns are zeros. Integer unit blocks are unit blocks of
- *    integers. All lie within +-127.
+ *    integers. All lie within +-127, and two neighbours of a row, columns 2k and 2k + 1, add up to at
+ *    most 128 in size; otherwise sums may differ between instruction sets.
  *
  *  Between layers pass the values of one or several positions along frequency, so many channels at
  *  each. A layer does the same at every position, where nothing else is said.

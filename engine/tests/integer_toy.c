@@ -23,7 +23,10 @@ static float *rounded(toy *t, const float *w, int32_t rows, int32_t cols, int32_
     float *integers = zeros(t, (size_t)(rows * cols));
     for (int32_t row = 0; row < rows; ++row) {
         float largest = 0.0f;
-        for (int32_t k = 0; k < cols; ++k) largest = fmaxf(largest, fabsf(w[row * stride + k]));
+        for (int32_t k = 0; k < cols; k += 2) {
+            const float next = k + 1 < cols ? fabsf(w[row * stride + k + 1]) : 0.0f;
+            largest = fmaxf(largest, fabsf(w[row * stride + k]) + next);
+        }
         const float one = largest > 0.0f ? largest / 127.0f : 1.0f;
         for (int32_t k = 0; k < cols; ++k)
             integers[row * cols + k] = rintf(w[row * stride + k] / one);

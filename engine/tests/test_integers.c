@@ -21,12 +21,16 @@ static void find_tables(void)
 /* Weights and inputs: random, or the largest sums that there are. */
 typedef enum { RANDOM = 0, LARGEST, SMALLEST, N_FILLINGS } filling;
 
-/* Integers as floats, within +-127. */
-static float *weights_of(filling what, uint32_t *seed, size_t count)
+/* Rows of integers as floats, within +-127; of the columns before `split`, and of those from there on,
+ * pairs are within 128 in size. */
+static float *weights_of(filling what, uint32_t *seed, int32_t rows, int32_t cols, int32_t split)
 {
-    float *w = unaligned(count);
-    for (size_t k = 0; k < count; ++k)
-        w[k] = what == RANDOM ? truncf(127.999f * noise(seed)) : what == LARGEST ? 127.0f : -127.0f;
+    float *w = unaligned((size_t)(rows * cols));
+    for (int32_t k = 0; k < rows * cols; ++k) {
+        const int32_t col = k % cols, place = col < split ? col : col - split;
+        const float left = place % 2 ? fminf(127.0f, 128.0f - fabsf(w[k - 1])) : 127.0f;
+        w[k] = what == RANDOM ? truncf((left + 0.999f) * noise(seed)) : what == LARGEST ? 64.0f : -64.0f;
+    }
     return w;
 }
 
@@ -74,7 +78,7 @@ static void check_panels(int32_t rows, int32_t cols, int32_t count, int32_t gap,
     const int32_t padded = (rows + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS * WH_PANEL_ROWS;
     const int32_t seen = (cols + 3) / 4 * 4, q_step = seen + gap, step = rows + 3;
     const size_t size = (size_t)(count * step + GUARD);
-    float *w = weights_of(what, &seed, (size_t)(rows * cols));
+    float *w = weights_of(what, &seed, rows, cols, cols);
     float *scale = scales_of(&seed, (size_t)padded), *before = noise_array(&seed, size, 1.0f);
     float *add = noise_array(&seed, size, 1.0f), *want = unaligned(size), *got = unaligned(size);
     int8_t *packed = pack_int_panels(w, rows, cols);
@@ -132,10 +136,9 @@ typedef struct {
 /* What lies behind the columns of x and h, up to whole chunks, is of no meaning: noise. */
 static unit_case make_units(int32_t n, int32_t inputs, filling what, uint32_t seed)
 {
-    const size_t all = (size_t)(n * (inputs + n));
     unit_case c = {.n = n, .inputs = inputs};
-    c.reset = weights_of(what, &seed, all);
-    c.candidate = weights_of(what, &seed, all);
+    c.reset = weights_of(what, &seed, n, inputs + n, inputs);
+    c.candidate = weights_of(what, &seed, n, inputs + n, inputs);
     c.numbers = scales_of(&seed, 8 * (size_t)n);
     c.x = inputs_of(what, &seed, (size_t)wh_padded(inputs));
     c.h = inputs_of(what, &seed, (size_t)wh_padded(n));

@@ -2,7 +2,8 @@
  *
  * Whatever the instruction set, a lane of four bytes adds the products of four columns to an
  * integer of 32 bits, so that all sums are exact and equal. What differs is how: `see` prepares
- * columns, `dot` adds their products. Weights and inputs lie within +-127.
+ * columns, `dot` adds their products. Weights and inputs lie within +-127, and two neighbouring
+ * weights of a row add up to at most 128 in size.
  */
 #ifndef WH_INTEGERS_H
 #define WH_INTEGERS_H
@@ -18,10 +19,16 @@
 
 #define WH_INLINE static inline __attribute__((always_inline))
 
-#if defined(WH_VNNI) && WH_VECTOR_BYTES == 64 /* bytes without sign times bytes with sign */
+#if WH_VECTOR_BYTES >= 32
+/* Bytes without a sign times bytes with one: inputs are seen 128 higher, which `offset` makes good
+ * for. Without VNNI two products are added in 16 bits: 255 times a pair of weights, 128 at most. */
+enum { SEES_OFFSET = 1 };
+#endif
+
+#if WH_VECTOR_BYTES == 64
 typedef __m512i wh_int_vec;
-typedef __m512i wh_seen; /* 128 higher, which `offset` makes good for */
-enum { SEES_OFFSET = 1, INT_GROUP = 8 };
+typedef __m512i wh_seen;
+enum { INT_GROUP = 8 };
 
 WH_INLINE wh_seen see_four(const int8_t *q)
 {
@@ -40,90 +47,45 @@ WH_INLINE wh_seen see_chunks(const int8_t *q)
 
 WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
 {
+#if defined(WH_VNNI)
     return _mm512_dpbusd_epi32(sum, x, w);
-}
-
-#elif WH_VECTOR_BYTES == 64
-typedef __m512i wh_int_vec;
-typedef struct {
-    __m512i size;
-    __mmask64 negative;
-} wh_seen;
-enum { SEES_OFFSET = 0, INT_GROUP = 8 };
-
-WH_INLINE wh_seen see(__m512i x)
-{
-    const wh_seen seen = {_mm512_abs_epi8(x), _mm512_movepi8_mask(x)};
-    return seen;
-}
-
-WH_INLINE wh_seen see_four(const int8_t *q)
-{
-    int32_t four;
-    memcpy(&four, q, sizeof four);
-    return see(_mm512_set1_epi32(four));
-}
-
-WH_INLINE wh_seen see_chunks(const int8_t *q)
-{
-    const __m512i both = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)q));
-    return see(_mm512_shuffle_i64x2(both, both, 0x50));
-}
-
-/* Two products fit into 16 bits, 127 127 2 < 2^15. */
-WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
-{
-    const __m512i with_sign = _mm512_mask_sub_epi8(w, x.negative, _mm512_setzero_si512(), w);
-    const __m512i pairs = _mm512_maddubs_epi16(x.size, with_sign);
+#else
+    const __m512i pairs = _mm512_maddubs_epi16(x, w);
     return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+#endif
 }
 
 #elif WH_VECTOR_BYTES == 32
 typedef __m256i wh_int_vec;
-#if defined(WH_VNNI)
 typedef __m256i wh_seen;
-enum { SEES_OFFSET = 1, INT_GROUP = 8 };
-
-WH_INLINE wh_seen see(__m256i x)
-{
-    return _mm256_xor_si256(x, _mm256_set1_epi8((char)0x80));
-}
-
-WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
-{
-    return _mm256_dpbusd_avx_epi32(sum, x, w);
-}
+#if defined(WH_VNNI)
+enum { INT_GROUP = 8 };
 #else
-typedef struct {
-    __m256i value, size;
-} wh_seen;
-enum { SEES_OFFSET = 0, INT_GROUP = 4 };
-
-WH_INLINE wh_seen see(__m256i x)
-{
-    const wh_seen seen = {x, _mm256_abs_epi8(x)};
-    return seen;
-}
-
-/* Two products fit into 16 bits, 127 127 2 < 2^15. */
-WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
-{
-    const __m256i pairs = _mm256_maddubs_epi16(x.size, _mm256_sign_epi8(w, x.value));
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
+enum { INT_GROUP = 4 };
 #endif
 
 WH_INLINE wh_seen see_four(const int8_t *q)
 {
     int32_t four;
     memcpy(&four, q, sizeof four);
-    return see(_mm256_set1_epi32(four));
+    return _mm256_set1_epi32(four ^ (int32_t)0x80808080);
 }
 
 /* Of 16 columns all twice: for a reset and a candidate row side by side. */
 WH_INLINE wh_seen see_chunks(const int8_t *q)
 {
-    return see(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)q)));
+    const __m256i both = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)q));
+    return _mm256_xor_si256(both, _mm256_set1_epi8((char)0x80));
+}
+
+WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
+{
+#if defined(WH_VNNI)
+    return _mm256_dpbusd_avx_epi32(sum, x, w);
+#else
+    const __m256i pairs = _mm256_maddubs_epi16(x, w);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
 }
 
 #elif defined(__SSE2__)
@@ -185,7 +147,7 @@ WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
     const int8x16_t bytes = vreinterpretq_s8_s32(w);
 #if defined(__ARM_FEATURE_DOTPROD)
     return vdotq_s32(sum, bytes, x);
-#else /* two products fit into 16 bits, 127 127 2 < 2^15 */
+#else /* two products fit into 16 bits, 127 times a pair of weights */
     const int16x8_t low = vmull_s8(vget_low_s8(bytes), vget_low_s8(x));
     const int16x8_t high = vmull_high_s8(bytes, x);
     return vpadalq_s16(sum, vpaddq_s16(low, high));

@@ -20,11 +20,13 @@ from safetensors.numpy import save
 from wheesht.errors import BundleError, SpecError
 from wheesht.spec.document import shown
 from wheesht.spec.integers import (
+    PAIR_LIMIT,
     SCALE,
     WEIGHT_LEVELS,
     dequantize_rows,
     has_integers,
     is_scale,
+    largest_pair,
 )
 from wheesht.spec.model_spec import ModelSpec, with_dtypes
 from wheesht.spec.ranges import check_sums
@@ -246,6 +248,11 @@ def _check_integers(name: str, array: np.ndarray) -> None:
     if np.any(array == -WEIGHT_LEVELS - 1):  # has no opposite of 8 bits
         needed = f"{-WEIGHT_LEVELS} to {WEIGHT_LEVELS}"
         raise SpecError(f"tensor {name}: holds {-WEIGHT_LEVELS - 1}, needs {needed}")
+    if (largest := largest_pair(array)) > PAIR_LIMIT:
+        raise SpecError(
+            f"tensor {name}: two neighbours (columns 2k and 2k + 1) add up to {largest} in size, "
+            f"needs at most {PAIR_LIMIT}"
+        )
 
 
 def _as_floats(tensors: dict[str, np.ndarray], spec: ModelSpec) -> dict[str, np.ndarray]:

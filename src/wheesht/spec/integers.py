@@ -15,6 +15,7 @@ import numpy as np
 Dtype = Literal["f32", "s8", "s16"]
 
 WEIGHT_LEVELS = 127  # largest integer of a weight
+PAIR_LIMIT = 128  # of the sizes of two neighbours: products of a pair then fit into 16 bits
 PLANE = 128  # an input of 16 bits is PLANE times one integer of 8 bits plus another
 INPUT_LEVELS = {"s8": 127, "s16": 127 * PLANE}  # largest integer of an input, by dtype
 STATE_SCALE = np.array([1.0 / 127])  # of hidden states, which are below 1 in size (Q4)
@@ -69,7 +70,7 @@ def quantize(x: np.ndarray, scale: float | np.ndarray, levels: int) -> np.ndarra
 
 
 def row_scales(weight: np.ndarray) -> np.ndarray:
-    """Return the scale of each row, float32, with which its largest weight is `WEIGHT_LEVELS`.
+    """Return the scale of each row, float32: its largest pair of neighbours adds up to 127 of it.
 
     Parameters
     ----------
@@ -80,15 +81,34 @@ def row_scales(weight: np.ndarray) -> np.ndarray:
     ndarray, shape (...)
         Above 0 also for rows of zeros.
     """
-    largest = np.max(np.abs(weight), axis=-1).astype(np.float64)
-    return np.where(largest > 0, largest / WEIGHT_LEVELS, 1.0).astype(np.float32)
+    largest = np.max(_pairs(np.abs(weight.astype(np.float64))).sum(axis=-1), axis=-1)
+    return np.where(largest > 0, largest / (PAIR_LIMIT - 1), 1.0).astype(np.float32)
 
 
 def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a matrix as integers with a scale for each row: int8 (..., I), float32 (...) (Q2)."""
+    """Return a matrix as integers with a scale for each row: int8 (..., I), float32 (...) (Q2).
+
+    Examples
+    --------
+    >>> integers, scale = quantize_rows(np.array([[0.5, 0.25, 0.1]]))
+    >>> integers.tolist(), bool(np.isclose(scale[0], 0.75 / 127))
+    ([[85, 42, 17]], True)
+    """
     scale = row_scales(weight)
     integers = quantize(weight.astype(np.float64), scale[..., np.newaxis], WEIGHT_LEVELS)
     return integers.astype(np.int8), scale
+
+
+def largest_pair(integers: np.ndarray) -> int:
+    """Return the largest sum of the sizes of two neighbours, columns 2k and 2k + 1 of a row."""
+    return int(np.max(_pairs(np.abs(integers.astype(np.int32))).sum(axis=-1)))
+
+
+def _pairs(matrix: np.ndarray) -> np.ndarray:
+    """Return (..., ceil(I / 2), 2), a zero behind an odd last column."""
+    width = matrix.shape[-1]
+    padding = [(0, 0)] * (matrix.ndim - 1) + [(0, width % 2)]
+    return np.pad(matrix, padding).reshape(*matrix.shape[:-1], -1, 2)
 
 
 def dequantize_rows(integers: np.ndarray, scale: np.ndarray) -> np.ndarray:
