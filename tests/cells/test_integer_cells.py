@@ -172,4 +172,18 @@ def test_rows_begin_with_the_scales_of_their_weights():
     cell, _ = cells("everyone")
     want = row_scales(cell.w_h.detach().numpy())
     assert np.array_equal(cell.w_h_scale.value().detach().numpy(), want)
-    assert cell.w_h_scale.integers(cell.w_h).abs().amax(1).tolist() == [127] * 33
+    sizes = torch.nn.functional.pad(cell.w_h_scale.integers(cell.w_h).abs().int(), (0, 1))
+    pairs = sizes.unflatten(1, (-1, 2)).sum(2).amax(1)
+    assert all(126 <= pair <= 128 for pair in pairs.tolist())
+
+
+def test_pairs_of_weights_are_limited_together_and_inputs_are_not():
+    weights = torch.tensor([[127.0, 127.0, 127.0, 1.0, -127.0, 4.0, 90.0, -60.0, 127.0]])
+    paired = Scale(np.ones(1, np.float32), 127, "fixed", paired=True)
+    want = [64, 64, 127, 1, -125, 3, 79, -49, 127]  # half of what is over 128 goes from each
+    assert paired(weights).tolist() == [want]
+    assert paired.integers(weights).tolist() == [want]
+    assert Scale(np.ones(1, np.float32), 127, "fixed")(weights).tolist() == weights.tolist()
+    x = weights.clone().requires_grad_()
+    paired(x).sum().backward()
+    assert x.grad.tolist() == [[0, 0, 1, 1, 0, 0, 0, 0, 1]]  # cut off where it is limited

@@ -75,6 +75,15 @@ def test_an_integer_without_an_opposite_is_refused(refused, name):
     assert message == f"tensor {name}: holds -128, needs -127 to 127"
 
 
+@pytest.mark.parametrize("name", INTEGERS)
+def test_neighbours_whose_products_would_not_fit_are_refused(refused, name):
+    tensor = VALID.tensors[name].copy()
+    tensor[0, :3] = 64, -65, 127  # columns 1 and 2 are no pair
+    message = refused(changed(name, tensor, VALID))
+    needed = "two neighbours (columns 2k and 2k + 1) add up to 129 in size, needs at most 128"
+    assert message == f"tensor {name}: {needed}"
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, 1e-30, np.float32(1e-20) / 2])
 @pytest.mark.parametrize("name", SCALES)
 def test_a_scale_that_is_not_well_above_zero_is_refused(refused, name, value):
@@ -168,8 +177,8 @@ def test_sums_that_overflow_are_refused_with_what_integers_stand_for(refused):
     document["update_percent"] = {"default": 100.0, "min": 100.0, "max": 100.0}
     tensors = {k: t for k, t in VALID.tensors.items() if k.startswith(("features", "fc_in"))}
     tensors.pop("fc_in.slope")
-    tensors["fc_in.weight"] = np.full((3, 4), 127, np.int8)
-    tensors["fc_in.weight_scale"] = np.full(3, 50, np.float32)
+    tensors["fc_in.weight"] = np.full((3, 4), 64, np.int8)
+    tensors["fc_in.weight_scale"] = np.full(3, 100, np.float32)
     for i in range(9):
         tensors[f"fc{i}.weight"] = np.full((3, 3), 1e4, np.float32)
         tensors[f"fc{i}.bias"] = np.zeros(3, np.float32)

@@ -36,7 +36,9 @@ def integers_of(bundle, dtype="s8"):
 def rounded(weight):
     """Integers and scales of a matrix, element by element, written out from Q2."""
     rows = weight.reshape(-1, weight.shape[-1])
-    scales = [np.float32(max(abs(float(w)) for w in row) / 127 or 1.0) for row in rows]
+    pairs = [[sum(abs(float(w)) for w in row[k : k + 2]) for k in range(0, len(row), 2)]
+             for row in rows]  # fmt: skip
+    scales = [np.float32(max(pair) / 127 or 1.0) for pair in pairs]
     integers = [
         [round(float(w) / float(scale)) for w in row]  # Python rounds ties to even
         for row, scale in zip(rows, scales, strict=True)
