@@ -169,7 +169,7 @@ def test_recipes_of_the_study_are_of_their_host_at_every_trained_position(host):
 
 def test_the_recipe_of_integers_is_of_the_model_that_it_goes_on_from():
     path = Path(__file__).parents[2] / "recipes" / "open_speech" / "default-int8.toml"
-    recipe, default = read_recipe(path), read_bundle("default").spec
+    recipe, default = read_recipe(path), read_bundle("default-float").spec
     spec = recipe.spec()
     assert recipe.quantize.ranges == "learned" and spec.update_percent == default.update_percent
     for part in ("front_end", "features", "layers", "mask"):
