@@ -11,7 +11,9 @@ import soundfile
 from running import command_line
 
 IMPORT_SECONDS = 0.15  # promised, above numpy's own (measured 0.01)
-TEN_SECONDS = 0.5  # whole process for 10 s of 16 kHz audio (measured 0.25 on a quiet core)
+# Whole process for 10 s of 16 kHz audio: seconds (measured 0.25 on a quiet core of 2024), or, on a core
+# so slow that this is more, starts of Python with numpy (measured 3.1 where it takes 0.5 s).
+TEN_SECONDS, TEN_SECONDS_IN_STARTS = 0.5, 5.0
 PEAK_MB = 120  # of that process (measured 57)
 GROWTH_MB = 3  # from one to ten minutes of audio (measured below 1)
 
@@ -69,7 +71,9 @@ def test_ten_seconds_of_audio_take_half_a_second_and_little_memory(tmp_path, ran
     write_noise(tmp_path / "x.wav", 10)
     arguments = (tmp_path / "x.wav", "-o", tmp_path / "y.wav", "--overwrite")
     arguments = ("enhance", *arguments, "--model", random_bundle)
-    assert best_time(command_line(*arguments)) < TEN_SECONDS
+    start = best_time([sys.executable, "-c", "import numpy"])
+    limit = max(TEN_SECONDS, TEN_SECONDS_IN_STARTS * start)
+    assert best_time(command_line(*arguments)) < limit
     assert peak_mb(*arguments) < PEAK_MB
 
 
