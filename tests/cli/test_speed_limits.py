@@ -11,8 +11,8 @@ import soundfile
 from running import command_line
 
 IMPORT_SECONDS = 0.15  # promised, above numpy's own (measured 0.01)
-# Whole process for 10 s of 16 kHz audio: seconds (measured 0.25 on a quiet core of 2024), or, on a core
-# so slow that this is more, starts of Python with numpy (measured 3.1 where it takes 0.5 s).
+# Whole process for 10 s of 16 kHz audio: seconds (measured 0.25 on a quiet core), or, on a slower
+# one, starts of Python with numpy (measured 3.1 where it takes 0.5 s).
 TEN_SECONDS, TEN_SECONDS_IN_STARTS = 0.5, 5.0
 PEAK_MB = 120  # of that process (measured 57)
 GROWTH_MB = 3  # from one to ten minutes of audio (measured below 1)
