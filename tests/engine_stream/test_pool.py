@@ -1,5 +1,7 @@
 """Pools of streams: every stream as if it were alone."""
 
+import threading
+
 import numpy as np
 import pytest
 from bundles import band_host, bin_host, gru_host, random_bundle_of
@@ -137,3 +139,33 @@ def test_wrong_use_is_refused_and_changes_nothing():
     with pytest.raises(StateError, match=r"^StreamPool.flush: stream 1 was flushed"):
         pool.flush(1)
     assert len(pool.process([x[0], None])[0]) == 480
+
+
+def test_a_second_thread_is_refused_and_nothing_is_mixed_up(monkeypatch):
+    bundle, x = random_bundle_of(gru_host((20,)), seed=1), signals(2, 1600)
+    pool, twin = StreamPool(bundle, size=2), StreamPool(bundle, size=2)
+    met: list[Exception] = []
+
+    def intrude():
+        for call in (
+            lambda: pool.process([None, None]),
+            lambda: pool.flush(0),
+            lambda: pool.reset(0),
+        ):
+            try:
+                call()
+            except StateError as error:
+                met.append(error)
+
+    inner = pool._run
+
+    def run(only=None):
+        thread = threading.Thread(target=intrude)  # while this one is inside the call
+        thread.start()
+        thread.join()
+        return inner(only)
+
+    monkeypatch.setattr(pool, "_run", run)
+    for got, want in zip(pool.process(list(x)), twin.process(list(x)), strict=True):
+        np.testing.assert_array_equal(got, want)
+    assert len(met) == 3 and all("another thread is inside a call" in str(e) for e in met)

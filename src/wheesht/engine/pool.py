@@ -1,7 +1,9 @@
 """Many streams of one model in one thread: weights are read once for all of them."""
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -46,8 +48,8 @@ class StreamPool:
     Notes
     -----
     Samples are mono at the model's own rate, 16000 Hz; resample outside, or use `Stream`, which
-    takes any rate. Calls from two threads at once are refused: give each thread a pool of its
-    own. NaN and infinite samples count as silence.
+    takes any rate. `process`, `flush` and `reset` are refused while another thread is inside one of
+    them: give each thread a pool of its own. NaN and infinite samples count as silence.
 
     Examples
     --------
@@ -83,6 +85,7 @@ class StreamPool:
         self._waiting = [SampleQueue(1) for _ in range(size)]
         self._fed, self._given = [0] * size, [0] * size
         self._flushed = [False] * size
+        self._lock = threading.Lock()  # held inside the calls that touch the states
         default = self._spec.update_percent.default
         for k in range(size):
             self.set_update_percent(k, default if update_percent is None else update_percent)
@@ -139,8 +142,12 @@ class StreamPool:
             Not one chunk for each stream, or one of another shape or element type. Nothing was
             taken in then.
         StateError
-            A stream was flushed and is given more samples.
+            A stream was flushed and is given more samples, or another thread is inside a call.
         """
+        with self._alone("process"):
+            return self._process(chunks)
+
+    def _process(self, chunks: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         if len(chunks) != len(self):
             raise ShapeError(
                 f"StreamPool.process: got {len(chunks)} chunks, needs one for each of the "
@@ -164,9 +171,12 @@ class StreamPool:
         Raises
         ------
         StateError
-            It was flushed already.
+            It was flushed already, or another thread is inside a call.
         """
-        k = self._check_index("flush", index)
+        with self._alone("flush"):
+            return self._flush(self._check_index("flush", index))
+
+    def _flush(self, k: int) -> np.ndarray:
         self._check_running("flush", k)
         missing, parts = self._fed[k] - self._given[k], [np.zeros(0, np.float32)]
         while missing > 0:
@@ -180,10 +190,11 @@ class StreamPool:
     def reset(self, index: int) -> None:
         """Begin a new signal in one stream: forget its state and counts, keep its settings."""
         k = self._check_index("reset", index)
-        self._engine.reset(k)
-        self._waiting[k].clear()
-        self._fed[k] = self._given[k] = 0
-        self._flushed[k] = False
+        with self._alone("reset"):
+            self._engine.reset(k)
+            self._waiting[k].clear()
+            self._fed[k] = self._given[k] = 0
+            self._flushed[k] = False
 
     def stats(self, index: int) -> dict[str, float]:
         """Return what one stream executed since it began or was reset.
@@ -226,6 +237,18 @@ class StreamPool:
         early = min(max(self._spec.delay - (done - len(y)), 0), len(y))
         self._given[k] += len(y) - early
         return y[early:]
+
+    @contextmanager
+    def _alone(self, call: str) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
+            raise StateError(
+                f"StreamPool.{call}: another thread is inside a call of this pool; wait for it, or "
+                f"give each thread a pool of its own"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _check_index(self, call: str, index: int) -> int:
         whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
