@@ -48,8 +48,8 @@ class StreamPool:
     Notes
     -----
     Samples are mono at the model's own rate, 16000 Hz; resample outside, or use `Stream`, which
-    takes any rate. `process`, `flush` and `reset` are refused while another thread is inside one of
-    them: give each thread a pool of its own. NaN and infinite samples count as silence.
+    takes any rate. Calls that set or change something are refused while another thread is inside one
+    of them: give each thread a pool of its own. NaN and infinite samples count as silence.
 
     Examples
     --------
@@ -112,15 +112,17 @@ class StreamPool:
 
     def set_update_percent(self, index: int, value: float) -> None:
         """Turn the dial of one stream: P in percent, from its next hop on."""
-        self._engine.set_update_percent(
-            self._check_index("set_update_percent", index),
-            check_update_percent(self._spec.update_percent, value),
-        )
+        k = self._check_index("set_update_percent", index)
+        percent = check_update_percent(self._spec.update_percent, value)
+        with self._alone("set_update_percent"):
+            self._engine.set_update_percent(k, percent)
 
     def set_strength_db(self, index: int, value: float | None) -> None:
         """Limit the attenuation of one stream in dB, or with None not, from its next hop on."""
+        k = self._check_index("set_strength_db", index)
         gain = min_gain(check_strength_db(value))
-        self._engine.set_min_gain(self._check_index("set_strength_db", index), gain)
+        with self._alone("set_strength_db"):
+            self._engine.set_min_gain(k, gain)
 
     def process(self, chunks: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         """Take the next samples of every stream and return those that are ready.
