@@ -48,8 +48,8 @@ class StreamPool:
     Notes
     -----
     Samples are mono at the model's own rate, 16000 Hz; resample outside, or use `Stream`, which
-    takes any rate. Calls that set or change something are refused while another thread is inside one
-    of them: give each thread a pool of its own. NaN and infinite samples count as silence.
+    takes any rate. Calls that set or change something are refused while another thread is inside
+    one of them: give each thread a pool of its own. NaN and infinite samples count as silence.
 
     Examples
     --------
