@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "model.h"
-#include "reading.h"
 
 namespace {
 
@@ -192,6 +191,25 @@ public:
     uint64_t hops() const { return wh_stream_hops(stream_); }
     std::string isa() const { return wh_stream_isa(stream_); }
     size_t bytes() const { return bytes_; }
+
+    // How many bytes the matrices have that a hop with these units reads, and the nanoseconds of a
+    // plain read of them.
+    std::pair<size_t, uint64_t> read_weights(Bytes selected) const
+    {
+        need_size(selected.size(), units_, "selected");
+        std::vector<Piece> pieces;
+        const uint8_t *at = selected.data();
+        for (int32_t i = 0; i < n_layers(); ++i) {
+            const wh_layer &layer = model_->layers()[static_cast<size_t>(i)];
+            const int32_t units = wh_stream_units(stream_, i);
+            const bool one_step = units == layer.output_size;
+            model_->add_matrices(pieces, static_cast<size_t>(i), one_step ? at : nullptr);
+            at += units;
+        }
+        size_t bytes = 0;
+        for (const Piece &piece : pieces) bytes += piece.bytes;
+        return {bytes, read_nanoseconds(pieces)};
+    }
 
 private:
     struct Busy {
@@ -455,6 +473,9 @@ static void bind_stream(nb::module_ &m)
              "Return the time since reset while profiling, per layer.")
         .def("total_nanoseconds", &Stream::total_nanoseconds,
              "Return the time since reset while profiling, whole hops.")
+        .def("read_weights", &Stream::read_weights, nb::arg("selected"),
+             "Return the bytes of the matrices that a hop with these units reads, and the "
+             "nanoseconds of a plain read of them.")
         .def("hops", &Stream::hops, "Return the hops since reset.")
         .def_prop_ro("isa", &Stream::isa, "Instruction set in use.")
         .def_prop_ro("bytes", &Stream::bytes, "Bytes of state and scratch.");
@@ -490,8 +511,6 @@ NB_MODULE(_ext, m)
     m.attr("PANEL_ROWS") = WH_PANEL_ROWS;
     m.def("isa_names", &isa_names,
           "Return the instruction sets usable on this CPU, slowest first, from 'scalar' on.");
-    m.def("read_nanoseconds", &read_nanoseconds, nb::arg("bytes"),
-          "Return the time of one plain read of a block of so many bytes.");
     bind_model(m);
     bind_stream(m);
     bind_pool(m);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "reading.h"
 
 const char *const kActivations[] = {"none", "relu", "prelu", "sigmoid", "tanh"};
 const char *const kGates[] = {"none", "top_a", "threshold"};
@@ -222,6 +224,23 @@ public:
     const std::vector<wh_layer> &layers() const { return layers_; }
     const wh_model &description() const { return description_; }
 
+    // The matrices that a hop reads in layer i; of a GRU's reset and candidate rows those of the
+    // selected units, or all of them where that is NULL.
+    void add_matrices(std::vector<Piece> &pieces, size_t i, const uint8_t *selected) const
+    {
+        const wh_layer &layer = layers_[i];
+        if (layer.kind == WH_LAYER_NORM) return;
+        const void *const all[] = {layer.weight_s8, layer.weight_f32, layer.z_s8, layer.z_f32};
+        for (const void *matrix : all)
+            if (matrix) pieces.push_back(kept(matrix));
+        if (layer.kind != WH_GRU) return;
+        const Piece units = kept(layer.rc_s8 ? static_cast<const void *>(layer.rc_s8) : layer.rc_f32);
+        if (!selected) return pieces.push_back(units);
+        const size_t n = static_cast<size_t>(layer.output_size), bytes = units.bytes / n;
+        for (size_t j = 0; j < n; ++j)
+            if (selected[j]) pieces.push_back({units.data + j * bytes, bytes});
+    }
+
 private:
     static size_t chunks(long long n) { return padded(static_cast<size_t>(n), WH_LANES); }
     static size_t panel_size(long long rows, long long columns)
@@ -312,8 +331,15 @@ private:
     {
         const size_t bytes = array.size() * sizeof(T);
         arrays_.push_back(allocate<char>(bytes));
-        std::memcpy(arrays_.back().get(), array.data(), bytes);
-        return reinterpret_cast<const T *>(arrays_.back().get());
+        char *copy = arrays_.back().get();
+        std::memcpy(copy, array.data(), bytes);
+        bytes_of_[copy] = bytes;
+        return reinterpret_cast<const T *>(copy);
+    }
+
+    Piece kept(const void *copy) const
+    {
+        return {static_cast<const char *>(copy), bytes_of_.at(copy)};
     }
 
     const float *kept_if_set(const std::optional<Floats> &array, size_t size, const char *what)
@@ -338,6 +364,7 @@ private:
     wh_model description_{};
     std::vector<wh_layer> layers_;
     std::vector<Block<char>> arrays_;
+    std::map<const void *, size_t> bytes_of_;
     bool frozen_ = false;
 };
 

@@ -51,9 +51,9 @@ def test_spread_belongs_to_its_row(contestant, run_of):
 
 def test_layers_share_the_hop_and_the_rest_is_what_is_left(contestant, run_of):
     parts = (Part("fc", "linear", 7), Part("g1", "gru", 20), Part("g2", "gru", 30))
-    inside = [[4, 10, 20, 17, 40], [4, 12, 20, 19, 42], [4, 14, 20, 18, 44]]
-    behind = Part("plain read", "read"), Part("hop", "hop")
-    who = contestant(parts=(*parts, *behind), inside=list)
+    inside = [[4, 10, 20, 40, 17], [4, 12, 20, 42, 19], [4, 14, 20, 44, 18]]
+    behind = Part("hop", "hop"), Part("plain read", "read")
+    who = contestant(parts=(*parts, *behind), inside=(list,))
     (row,) = rows([who], 3 * [[run_of([35, 36], inside_us=inside)]])
     assert [(p.name, p.us_median, p.executed_macs) for p in row.layers] == [
         ("fc", 4, 7),
@@ -67,7 +67,7 @@ def test_layers_share_the_hop_and_the_rest_is_what_is_left(contestant, run_of):
 
 
 def test_another_runtime_has_recurrent_time_and_no_layers(contestant, run_of):
-    who = contestant(parts=(Part("recurrent", "recurrent"),), inside=list)
+    who = contestant(parts=(Part("recurrent", "recurrent"),), inside=(list,))
     (row,) = rows([who], [[run_of([50], inside_us=[[40], [42], [41]])]])
     assert row.us_recurrent_median == 41 and row.layers == ()
     assert row.us_network_median is None  # its whole call
@@ -76,13 +76,15 @@ def test_another_runtime_has_recurrent_time_and_no_layers(contestant, run_of):
 
 
 def test_a_denoiser_of_others_has_the_time_of_its_network_alone(contestant, run_of):
-    who = contestant(parts=(Part("network", "network"),), inside=list)
+    who = contestant(parts=(Part("network", "network"),), inside=(list,))
     (row,) = rows([who], [[run_of([50], inside_us=[[30], [32], [31]])]])
     assert row.us_network_median == 31
     assert row.us_recurrent_median is None and row.layers == ()
 
 
 def test_layers_without_a_recurrent_one_take_no_time_in_such(contestant, run_of):
-    who = contestant(parts=(Part("fc", "linear"), Part("hop", "hop")), inside=list)
-    (row,) = rows([who], [[run_of([9], inside_us=[[4, 9]])]])
+    who = contestant(
+        parts=(Part("fc", "linear"), Part("hop", "hop"), Part("plain read", "read")), inside=(list,)
+    )
+    (row,) = rows([who], [[run_of([9], inside_us=[[4, 9, 3]])]])
     assert row.us_recurrent_median == 0 and row.us_network_median == 4

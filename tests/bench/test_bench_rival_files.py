@@ -158,7 +158,7 @@ def test_the_time_of_the_network_alone_is_taken(name, rival_files):
     ticks = iter([3, 10])
     who = contestants.denoiser(denoiser_or_skip(name, rival_files), X, lambda: next(ticks))
     who.step(who.items[0])
-    assert who.inside(who.items[0]) == [7]
+    assert who.inside[0](who.items[0]) == [7]
     assert [part.type for part in who.parts] == ["network"]
 
 

@@ -161,9 +161,9 @@ def test_the_network_of_a_denoiser_is_timed_alone_where_it_can_be():
     calls = []
     rival = replace(fake(lambda hop: hop), network_step=lambda: calls.append(1))
     who = contestants.denoiser(rival, X, iter([1, 8]).__next__)
-    assert who.inside(who.items[0]) == [7] and calls == [1]
+    assert who.inside[0](who.items[0]) == [7] and calls == [1]
     assert [part.type for part in who.parts] == ["network"]
-    assert contestants.denoiser(fake(lambda hop: hop), X, CLOCK).inside is None
+    assert contestants.denoiser(fake(lambda hop: hop), X, CLOCK).inside == ()
 
 
 def test_pcm_conversion_rounds_and_clips():
@@ -181,7 +181,7 @@ def test_another_runtime_gives_the_mask_of_the_judge_with_every_unit(name, gate,
     try:
         assert 0 < check_network("m", model, network, X)["output_error"] < 1e-5
         who = contestants.network("m", model, network, seen_by(model, X), iter(range(99)).__next__)
-        assert who.inside(who.items[0]) == [1]
+        assert who.inside[0](who.items[0]) == [1]
         assert len(who.items) == 100 and who.facts.update_percent == 100
     finally:
         network.close()
@@ -211,7 +211,7 @@ def test_a_network_without_recurrent_layers_can_be_timed(name):
     field = Field(X, lambda: 0)
     with field:
         field.enter_rival(name, {"m": bundle})
-    assert field.contestants[0].inside is None
+    assert field.contestants[0].inside == ()
 
 
 def test_a_wrong_runtime_is_not_timed(bundle, monkeypatch):

@@ -117,7 +117,7 @@ def test_recurrent_layers_are_timed_alone(network, name, model):
     bundle = random_bundle_of(MODELS[model], seed=1)
     rival, ticks = network(name, bundle), iter(range(99))
     who = contestants.network("m", bundle, rival, seen_by(bundle, X), ticks.__next__)
-    assert who.inside(who.items[0]) == who.inside(who.items[1]) == [1]
+    assert who.inside[0](who.items[0]) == who.inside[0](who.items[1]) == [1]
     assert (
         len(who.items) == len(X) // 160 and who.items[0].shape == bundle.spec.features.output_shape
     )

@@ -36,7 +36,7 @@ def test_parts_of_calls_that_waited_for_the_core_do_not_count(clock, contestant,
         clock.wait(waited)
         return [1_500_000 + waited, 2_000_000 + waited]
 
-    who = contestant(lambda item: clock.work(2_000_000), range(9), inside=inside)
+    who = contestant(lambda item: clock.work(2_000_000), range(9), inside=(inside,))
     (run,) = take_turns([who], clock.clocks, rng)
     assert run.inside.tolist() == 3 * [[1_500_000, 2_000_000]]
 
@@ -47,7 +47,7 @@ def test_where_every_call_waited_all_parts_count(clock, contestant, rng):
         clock.wait(900)
         return [1000]
 
-    (run,) = take_turns([contestant(items=range(4), inside=inside)], clock.clocks, rng)
+    (run,) = take_turns([contestant(items=range(4), inside=(inside,))], clock.clocks, rng)
     assert run.inside.tolist() == 4 * [[1000]]
 
 
@@ -132,9 +132,28 @@ def test_long_calls_count_in_cpu_time(clock, contestant, rng):
 
 
 def test_parts_are_taken_in_extra_steps(clock, contestant, rng):
-    who = contestant(range(60).__getitem__, range(60), inside=lambda item: [item, 2 * item])
+    who = contestant(range(60).__getitem__, range(60), inside=(lambda item: [item, 2 * item],))
     (run,) = take_turns([who], clock.clocks, rng)
     assert run.inside.tolist() == [[i, 2 * i] for i in range(20)]
+
+
+def test_a_look_has_the_caches_to_itself(clock, contestant, rng):
+    """It is taken at all items before the next one begins; one that waited takes all with it."""
+    seen = []
+
+    def look(name, wait_at):
+        def inside(item):
+            seen.append(name)
+            clock.work(1_000_000)
+            clock.wait(4_000_000 if item == wait_at else 0)
+            return [item]
+
+        return inside
+
+    who = contestant(items=range(4), inside=(look("a", 1), look("b", 2)))
+    (run,) = take_turns([who], clock.clocks, rng)
+    assert seen == 4 * ["a"] + 4 * ["b"]
+    assert run.inside.tolist() == [[0, 0], [3, 3]]
 
 
 def test_spread_is_the_90th_over_the_10th_percentile_of_run_medians(run_of):

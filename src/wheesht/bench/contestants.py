@@ -3,6 +3,7 @@
 Everything that is not part of a hop's work is prepared here, so that the timed call is one call.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,10 +52,12 @@ class Contestant:
         What the calls of a run are given, in order: the whole signal, hop by hop.
     seconds : float
         Audio that an item stands for.
-    inside : callable, optional
-        Does a step once more and returns the nanoseconds of its parts.
+    inside : tuple of callable
+        Looks into a step, each made at one item after the other before the next look begins, so
+        that a look leaves the caches to itself. A look takes an item and returns the nanoseconds
+        of parts of the step.
     parts : tuple of Part
-        What `inside` returns, in order.
+        What the looks return, in order.
     is_long : bool
         Whether a call lasts for many milliseconds: nothing is run before it to warm up, and its
         CPU time counts, because its wall time holds what the scheduler gave to others meanwhile.
@@ -64,7 +67,7 @@ class Contestant:
     step: Callable[[Any], Any]
     items: Sequence[Any]
     seconds: float
-    inside: Callable[[Any], Sequence[int]] | None = None
+    inside: tuple[Callable[[Any], Sequence[int]], ...] = ()
     parts: tuple["Part", ...] = ()
     is_long: bool = False
 
@@ -136,17 +139,19 @@ def engine(
         for layer, macs in zip(spec.layers, per_second, strict=True)
     ]
 
-    weights = weight_bytes_per_hop(spec, percent)
+    selected: deque[np.ndarray] = deque(maxlen=len(hops))
 
-    def inside(hop: np.ndarray) -> list[int]:
-        read = _ext.read_nanoseconds(weights)
+    def layers(hop: np.ndarray) -> list[int]:
         stream.set_profiling(True)
         before = [*stream.layer_nanoseconds(), stream.total_nanoseconds()]
         stream.process(hop)
         after = [*stream.layer_nanoseconds(), stream.total_nanoseconds()]
         stream.set_profiling(False)
-        times = [b - a for a, b in zip(before, after, strict=True)]
-        return [*times[:-1], read, times[-1]]
+        selected.append(stream.selected())
+        return [b - a for a, b in zip(before, after, strict=True)]
+
+    def read(_: np.ndarray) -> list[int]:
+        return [stream.read_weights(selected.popleft())[1]]
 
     seconds = 1 / spec.frames_per_second
     return Contestant(
@@ -154,8 +159,8 @@ def engine(
         stream.process,
         list(hops),
         seconds,
-        inside,
-        (*parts, Part("plain read", "read"), Part("hop", "hop")),
+        (layers, read),
+        (*parts, Part("hop", "hop"), Part("plain read", "read")),
     )
 
 
@@ -199,7 +204,7 @@ def network(
         return [clock() - started]
 
     parts = (Part("recurrent", "recurrent"),)
-    return Contestant(facts, rival.step, list(seen), seconds, inside, parts)
+    return Contestant(facts, rival.step, list(seen), seconds, (inside,), parts)
 
 
 def denoiser(rival: Denoiser, x: np.ndarray, clock: Callable[[], int]) -> Contestant:
@@ -243,7 +248,7 @@ def denoiser(rival: Denoiser, x: np.ndarray, clock: Callable[[], int]) -> Contes
         return [clock() - started]
 
     parts = (Part("network", "network"),)
-    return Contestant(facts, rival.step, items, seconds, inside, parts, is_long=whole)
+    return Contestant(facts, rival.step, items, seconds, (inside,), parts, is_long=whole)
 
 
 def at_rate(x: np.ndarray, sample_rate: int) -> np.ndarray:

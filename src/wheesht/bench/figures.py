@@ -89,11 +89,11 @@ def _layers(parts: Sequence[Part], inside: Sequence[np.ndarray]) -> tuple[PartTi
     """Return the time of each layer, where they are known."""
     if not _has_layers(parts):
         return ()
-    # What is no layer: the transform and its inverse, features, the mask. Behind the layers stand
-    # the plain read, which is none, and the whole hop.
-    runs = [np.column_stack([run[:, :-2], run[:, -1] - run[:, :-2].sum(axis=1)]) for run in inside]
+    # Behind the layers stand the whole hop and the plain read. What of the hop is no layer: the
+    # transform and its inverse, features, the mask.
+    runs = [np.column_stack([run[:, :-2], run[:, -2] - run[:, :-2].sum(axis=1)]) for run in inside]
     us = np.median([np.median(run, axis=0) for run in runs], axis=0) / 1e3
-    hop = float(np.median([np.median(run[:, -1]) for run in inside])) / 1e3
+    hop = float(np.median([np.median(run[:, -2]) for run in inside])) / 1e3
     named = [*parts[:-2], Part("rest", "transform, features, mask")]
     return tuple(
         PartTime(part.name, part.type, round(float(t), 2), part.executed_macs, round(t / hop, 4))
@@ -102,5 +102,5 @@ def _layers(parts: Sequence[Part], inside: Sequence[np.ndarray]) -> tuple[PartTi
 
 
 def _has_layers(parts: Sequence[Part]) -> bool:
-    """Whether the parts are those of the engine: layers, a plain read, then the whole hop."""
-    return bool(parts) and parts[-1].type == "hop"
+    """Whether the parts are those of the engine: layers, the whole hop, then a plain read."""
+    return bool(parts) and parts[-1].type == "read"

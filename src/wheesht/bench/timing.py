@@ -87,11 +87,11 @@ def take_turns(
                 _warm_up(who, first)
                 items = who.items[first:last]
                 times[i] += [_timed(who.step, item, clocks, overhead) for item in items]
-                if who.inside is not None:
-                    parts[i] += [
-                        _looked_into(who.inside, item, clocks, overhead)
-                        for item in items[:INSIDE_HOPS]
-                    ]
+                looks = [
+                    [_looked_into(look, item, clocks, overhead) for item in items[:INSIDE_HOPS]]
+                    for look in who.inside
+                ]
+                parts[i] += [_together(own) for own in zip(*looks, strict=True)]
     return [
         _as_run(who, own, inner) for who, own, inner in zip(contestants, times, parts, strict=True)
     ]
@@ -177,6 +177,11 @@ def _looked_into(
     found: list[Sequence[int]] = []
     wall, cpu = _timed(lambda one: found.append(inside(one)), item, clocks, overhead)
     return (0.0 if np.isnan(cpu) or not wall else 1 - cpu / wall), found[0]
+
+
+def _together(looks: Sequence[tuple[float, Sequence[int]]]) -> tuple[float, Sequence[int]]:
+    """Return the largest share of a look at an item that waited for the core, and all parts."""
+    return max(waited for waited, _ in looks), [part for _, parts in looks for part in parts]
 
 
 def _as_run(
