@@ -321,23 +321,33 @@ static void update_some(wh_stream *s, int32_t i, const cell *c, int32_t first, i
     for (int32_t k = 0; k < count; ++k) w->pre_z[w->units[k]] = w->z[k];
 }
 
-/* Units whose rows stay in a near cache while the streams that chose them pass. */
-enum { TOGETHER = 32 };
+/* Bytes of rows that stay in a near cache while the streams that chose them pass. */
+enum { TOGETHER = 192 * 1024 };
+
+static int32_t unit_bytes(const wh_layer *la)
+{
+    const int32_t columns = wh_padded(la->input_size) + wh_padded(la->output_size);
+    return 2 * columns * (int32_t)(has_integers(la) ? sizeof(int8_t) : sizeof(float));
+}
 
 void wh_gru_run_together(wh_stream *s, int32_t step, int32_t count, int32_t i)
 {
     const cell c = cell_of(&s->model->layers[i], 0);
-    const int32_t n = c.layer->output_size;
+    const int32_t n = c.layer->output_size, size = wh_at_most(n, 1 + TOGETHER / unit_bytes(c.layer));
     gates_together(s, step, count, &c, wh_input(s, i), &s->layers[i].output);
     for (int32_t k = 0; k < count; ++k) mark_units(wh_neighbour(s, step, k), i, &c);
-    for (int32_t first = 0; first < n; first += TOGETHER)
+    for (int32_t first = 0; first < n; first += size)
         for (int32_t k = 0; k < count; ++k)
-            update_some(wh_neighbour(s, step, k), i, &c, first, wh_at_most(n, first + TOGETHER));
+            update_some(wh_neighbour(s, step, k), i, &c, first, wh_at_most(n, first + size));
     for (int32_t k = 0; k < count; ++k) {
         wh_stream *own = wh_neighbour(s, step, k);
-        const uint8_t *selected = own->layers[i].selected;
-        float *h = own->layers[i].output.data;
-        for (int32_t j = 0; j < n; ++j) h[j] = selected[j] ? own->work.pre_z[j] : h[j];
+        const uint8_t *restrict selected = own->layers[i].selected;
+        const float *restrict next = own->work.pre_z;
+        float *restrict h = own->layers[i].output.data;
+        for (int32_t j = 0; j < n; ++j) {
+            const float kept = h[j], chosen = next[j];
+            h[j] = selected[j] ? chosen : kept;
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 #ifndef WH_TESTS_EMULATED_H
 #define WH_TESTS_EMULATED_H
 
+#include <string.h>
+
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx2.h>
 #include <simde/x86/avx512/abs.h>
@@ -17,12 +19,17 @@
 #include <simde/x86/avx512/maddubs.h>
 #include <simde/x86/avx512/mov.h>
 #include <simde/x86/avx512/mov_mask.h>
+#include <simde/x86/avx512/mul.h>
+#include <simde/x86/avx512/permutexvar.h>
 #include <simde/x86/avx512/set1.h>
 #include <simde/x86/avx512/setr.h>
-#include <simde/x86/avx512/setzero.h>
+#include <simde/x86/avx512/setzero.h> /* before insert.h, which lacks it */
+#include <simde/x86/avx512/insert.h>
 #include <simde/x86/avx512/shuffle.h>
 #include <simde/x86/avx512/storeu.h>
 #include <simde/x86/avx512/sub.h>
+#include <simde/x86/avx512/unpackhi.h>
+#include <simde/x86/avx512/unpacklo.h>
 #include <simde/x86/avx512/xor.h>
 
 #define __mmask16 simde__mmask16
@@ -30,6 +37,7 @@
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16(a, b) simde_mm512_madd_epi16(a, b)
 #define _mm512_shuffle_i64x2(a, b, order) simde_mm512_shuffle_i64x2(a, b, order)
+#define _mm512_shuffle_f32x4(a, b, order) simde_mm512_shuffle_f32x4(a, b, order)
 #define _mm256_dpbusd_avx_epi32(sum, a, b) simde_mm256_dpbusd_epi32(sum, a, b)
 
 #define _MM_CMPINT_NLT 5 /* not less than */
@@ -38,6 +46,23 @@
 static inline __mmask16 _mm512_mask_cmp_epi32_mask(__mmask16 valid, __m512i a, __m512i b, int order)
 {
     return order == _MM_CMPINT_NLT ? simde_mm512_mask_cmpge_epi32_mask(valid, a, b) : 0;
+}
+
+/* The four bytes of every lane as a float, rounded to the nearest. */
+static inline __m512 _mm512_cvtepi32_ps(__m512i v)
+{
+    int32_t lane[16];
+    float value[16];
+    memcpy(lane, &v, sizeof lane);
+    for (int k = 0; k < 16; ++k) value[k] = (float)lane[k];
+    return simde_mm512_loadu_ps(value);
+}
+
+static inline __m512i _mm512_zextsi256_si512(__m256i v)
+{
+    int32_t lane[16] = {0};
+    memcpy(lane, &v, sizeof v);
+    return simde_mm512_loadu_si512(lane);
 }
 
 /* Reads the places of the mask alone, as the instruction does. */

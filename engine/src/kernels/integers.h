@@ -158,6 +158,7 @@ WH_INLINE wh_int_vec dot(wh_int_vec sum, wh_int_vec w, wh_seen x)
 enum {
     INT_VECTORS = 64 / WH_VECTOR_BYTES,          /* of a panel's rows at four columns */
     INT_PANELS = 4,                              /* that one pass takes */
+    INT_PLACES = WH_VECTOR_BYTES == 64 ? 4 : 1,  /* positions that one pass takes, if it can */
     INT_UNROLL = WH_VECTOR_BYTES == 64 ? 2 : 1,  /* sums that hide the latency of `dot` */
     INT_ROWS = WH_VECTOR_BYTES == 16 ? 2 : 1,    /* vectors that hold a chunk of a unit's rows */
     INT_CHUNKS = WH_VECTOR_BYTES == 64 ? 2 : 1   /* chunks that a vector holds */
@@ -211,31 +212,47 @@ WH_INLINE void store_integers(void *p, wh_int_vec v)
     memcpy(p, &v, sizeof v);
 }
 
-/* `panels` panels, a constant where used, at one position. */
-WH_INLINE void int_pass(int32_t sums[][WH_PANEL_ROWS], const int8_t *w, size_t size,
-                        const int8_t *q, int32_t groups, int panels)
+typedef int32_t int_sums[INT_PANELS][WH_PANEL_ROWS];
+
+/* `panels` panels at `places` positions, both constants where used; the weights are loaded once. */
+WH_INLINE void int_pass(int_sums sums[], const int8_t *w, size_t size, const int8_t *q,
+                        int32_t q_step, int32_t groups, int panels, int places)
 {
-    wh_int_vec s[INT_UNROLL][INT_PANELS][INT_VECTORS];
-    for (int u = 0; u < INT_UNROLL; ++u)
+    const int unroll = places > 1 ? 1 : INT_UNROLL;
+    wh_int_vec s[INT_UNROLL * INT_PLACES][INT_PANELS][INT_VECTORS];
+    for (int u = 0; u < unroll * places; ++u)
         for (int k = 0; k < panels; ++k)
             for (int v = 0; v < INT_VECTORS; ++v) s[u][k][v] = no_integers();
-    for (int32_t g = 0; g < groups; g += INT_UNROLL)
-        for (int u = 0; u < INT_UNROLL; ++u) {
-            if (INT_UNROLL > 1 && g + u >= groups) break;
-            const wh_seen x = see_four(q + 4 * (g + u));
+    for (int32_t g = 0; g < groups; g += unroll)
+        for (int u = 0; u < unroll; ++u) {
+            if (unroll > 1 && g + u >= groups) break;
             const int8_t *at = w + 64 * (size_t)(g + u);
+            wh_seen x[INT_PLACES];
+            for (int p = 0; p < places; ++p) x[p] = see_four(q + p * q_step + 4 * (g + u));
             for (int k = 0; k < panels; ++k)
                 for (int v = 0; v < INT_VECTORS; ++v) {
-                    const int8_t *from = at + (size_t)k * size + v * WH_VECTOR_BYTES;
-                    s[u][k][v] = dot(s[u][k][v], load_integers(from), x);
+                    const wh_int_vec some =
+                        load_integers(at + (size_t)k * size + v * WH_VECTOR_BYTES);
+                    for (int p = 0; p < places; ++p)
+                        s[u * places + p][k][v] = dot(s[u * places + p][k][v], some, x[p]);
                 }
         }
-    for (int k = 0; k < panels; ++k)
-        for (int v = 0; v < INT_VECTORS; ++v) {
-            wh_int_vec sum = s[0][k][v];
-            for (int u = 1; u < INT_UNROLL; ++u) sum = add_integers(sum, s[u][k][v]);
-            store_integers(&sums[k][v * WH_VECTOR_BYTES / 4], sum);
-        }
+    for (int p = 0; p < places; ++p)
+        for (int k = 0; k < panels; ++k)
+            for (int v = 0; v < INT_VECTORS; ++v) {
+                wh_int_vec sum = s[p][k][v];
+                for (int u = 1; u < unroll; ++u) sum = add_integers(sum, s[u * places + p][k][v]);
+                store_integers(&sums[p][k][v * WH_VECTOR_BYTES / 4], sum);
+            }
+}
+
+WH_INLINE void int_places(int_sums sums[], const int8_t *w, size_t size, const int8_t *q,
+                          int32_t q_step, int32_t groups, int32_t panels, int places)
+{
+    if (panels == 4) int_pass(sums, w, size, q, q_step, groups, 4, places);
+    else if (panels == 3) int_pass(sums, w, size, q, q_step, groups, 3, places);
+    else if (panels == 2) int_pass(sums, w, size, q, q_step, groups, 2, places);
+    else int_pass(sums, w, size, q, q_step, groups, 1, places);
 }
 
 static void s8_panels_vector(float *y, int32_t y_step, const wh_int_rows *w, float factor,
@@ -246,18 +263,18 @@ static void s8_panels_vector(float *y, int32_t y_step, const wh_int_rows *w, flo
     const size_t size = 64 * (size_t)groups;
     for (int32_t row = 0; row < rows; row += INT_PANELS * WH_PANEL_ROWS) {
         const int8_t *first = w->weights + (size_t)(row / WH_PANEL_ROWS) * size;
-        const int32_t left = (rows - row + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS;
-        const int32_t panels = left < INT_PANELS ? left : INT_PANELS;
-        for (int32_t p = 0; p < count; ++p) {
-            int32_t sums[INT_PANELS][WH_PANEL_ROWS];
-            const int8_t *seen = q + p * q_step;
-            if (panels == 4) int_pass(sums, first, size, seen, groups, 4);
-            else if (panels == 3) int_pass(sums, first, size, seen, groups, 3);
-            else if (panels == 2) int_pass(sums, first, size, seen, groups, 2);
-            else int_pass(sums, first, size, seen, groups, 1);
-            for (int32_t k = 0; k < panels; ++k)
-                finish_panel(y + p * y_step, sums[k], w, row + k * WH_PANEL_ROWS, factor,
-                             add + p * add_step, rows);
+        const int32_t panels =
+            wh_int_min(INT_PANELS, (rows - row + WH_PANEL_ROWS - 1) / WH_PANEL_ROWS);
+        for (int32_t p = 0, places; p < count; p += places) {
+            int_sums sums[INT_PLACES];
+            places = count - p < INT_PLACES ? 1 : INT_PLACES;
+            if (places == 1) int_places(sums, first, size, q + p * q_step, q_step, groups, panels, 1);
+            else int_places(sums, first, size, q + p * q_step, q_step, groups, panels, INT_PLACES);
+            for (int32_t i = 0; i < places * panels; ++i) {
+                const int32_t t = i / panels, k = i % panels;
+                finish_panel(y + (p + t) * y_step, sums[t][k], w, row + k * WH_PANEL_ROWS, factor,
+                             add + (p + t) * add_step, rows);
+            }
         }
     }
 }
@@ -297,13 +314,12 @@ WH_INLINE void int_unit_part(wh_unit_lanes got[INT_GROUP], const int8_t *const b
     }
     if (i < cols && INT_CHUNKS == 1) int_unit_chunks(s, block, q, i);
 #if WH_VECTOR_BYTES == 64
-    if (i < cols) { /* one chunk more: half a vector, the rest zeros */
-        int8_t some[2 * WH_LANES] = {0}, half[WH_VECTOR_BYTES] = {0};
-        memcpy(some, q + i, WH_LANES);
-        const wh_seen x = see_chunks(some);
+    if (i < cols) { /* one chunk more: half a vector, and nothing is added behind it */
+        const __m128i some = _mm_loadu_si128((const __m128i *)(q + i));
+        const __m256i both = _mm256_xor_si256(_mm256_broadcastsi128_si256(some), _mm256_set1_epi8((char)0x80));
         for (int u = 0; u < INT_GROUP; ++u) {
-            memcpy(half, block[u] + 2 * i, 2 * WH_LANES);
-            s[u].of[0] = dot(s[u].of[0], load_integers(half), x);
+            const __m256i half = _mm256_loadu_si256((const __m256i *)(block[u] + 2 * i));
+            s[u].of[0] = dot(s[u].of[0], _mm512_zextsi256_si512(half), _mm512_zextsi256_si512(both));
         }
     }
 #endif
@@ -317,27 +333,63 @@ typedef struct {
 } four_units;
 
 #if WH_VECTOR_BYTES >= 32
-/* Lanes of the reset row, then of the candidate row. */
-WH_INLINE __m256i in_32_bytes(wh_int_vec v)
+WH_INLINE __m128i load_four(const int32_t *p)
 {
-#if WH_VECTOR_BYTES == 64
-    return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
-#else
-    return v;
+    return _mm_loadu_si128((const __m128i *)p);
+}
 #endif
+
+#if WH_VECTOR_BYTES == 64
+/* Of every unit, in this order: r of x, r of h, c of x, c of h. */
+WH_INLINE __m512i add_lanes(const four_units *s)
+{
+    __m512i one[4], two[2]; /* of each row two lanes of x and two of h; first r, c, r, c */
+    for (int u = 0; u < 4; ++u)
+        one[u] = _mm512_add_epi32(_mm512_unpacklo_epi64(s->x[u].of[0], s->h[u].of[0]),
+                                  _mm512_unpackhi_epi64(s->x[u].of[0], s->h[u].of[0]));
+    for (int k = 0; k < 2; ++k)
+        two[k] = _mm512_add_epi32(_mm512_shuffle_i64x2(one[k], one[k + 2], 0x44),
+                                  _mm512_shuffle_i64x2(one[k], one[k + 2], 0xee));
+    const __m512 p = _mm512_castsi512_ps(two[0]), q = _mm512_castsi512_ps(two[1]);
+    const __m512i even = _mm512_castps_si512(_mm512_shuffle_ps(p, q, _MM_SHUFFLE(2, 0, 2, 0)));
+    const __m512i odd = _mm512_castps_si512(_mm512_shuffle_ps(p, q, _MM_SHUFFLE(3, 1, 3, 1)));
+    const __m512i order = _mm512_setr_epi32(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+    return _mm512_permutexvar_epi32(order, _mm512_add_epi32(even, odd));
 }
 
+WH_INLINE __m512 two_numbers(const wh_int_units *w, int32_t one, int32_t other)
+{
+    const __m256 a = _mm256_loadu_ps(w->numbers + 8 * one), b = _mm256_loadu_ps(w->numbers + 8 * other);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(a), b, 1);
+}
+
+WH_INLINE void finish_units(wh_unit_sums y, int32_t k, const four_units *s, const wh_int_units *w,
+                            const int32_t units[4])
+{
+    __m512i offset = _mm512_castsi128_si512(load_four(w->offset + 4 * units[0]));
+    offset = _mm512_inserti32x4(offset, load_four(w->offset + 4 * units[1]), 1);
+    offset = _mm512_inserti32x4(offset, load_four(w->offset + 4 * units[2]), 2);
+    offset = _mm512_inserti32x4(offset, load_four(w->offset + 4 * units[3]), 3);
+    const __m512 p = two_numbers(w, units[0], units[1]), q = two_numbers(w, units[2], units[3]);
+    const __m512 scale = _mm512_shuffle_f32x4(p, q, 0x88), bias = _mm512_shuffle_f32x4(p, q, 0xdd);
+    const __m512 sums = _mm512_cvtepi32_ps(_mm512_sub_epi32(add_lanes(s), offset));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512 v = _mm512_permutexvar_ps(order, _mm512_add_ps(_mm512_mul_ps(sums, scale), bias));
+    _mm_storeu_ps(y.r + k, _mm_add_ps(_mm512_castps512_ps128(v), _mm512_extractf32x4_ps(v, 1)));
+    _mm_storeu_ps(y.cx + k, _mm512_extractf32x4_ps(v, 2));
+    _mm_storeu_ps(y.ch + k, _mm512_extractf32x4_ps(v, 3));
+}
+#elif WH_VECTOR_BYTES == 32
 /* Of two units, in this order: r of x, r of h, r of x, r of h; the same of c. */
 WH_INLINE __m256 two_units(const four_units *s, const wh_int_units *w, int first, int32_t one,
                            int32_t other)
 {
-    const __m256i a = _mm256_hadd_epi32(in_32_bytes(s->x[first].of[0]), in_32_bytes(s->h[first].of[0]));
-    const __m256i b =
-        _mm256_hadd_epi32(in_32_bytes(s->x[first + 1].of[0]), in_32_bytes(s->h[first + 1].of[0]));
+    const __m256i a = _mm256_hadd_epi32(s->x[first].of[0], s->h[first].of[0]);
+    const __m256i b = _mm256_hadd_epi32(s->x[first + 1].of[0], s->h[first + 1].of[0]);
     __m256i sums = _mm256_hadd_epi32(a, b);
     if (SEES_OFFSET) {
-        const __m128i p = _mm_loadu_si128((const __m128i *)(w->offset + 4 * one));
-        const __m128i q = _mm_loadu_si128((const __m128i *)(w->offset + 4 * other));
+        const __m128i p = load_four(w->offset + 4 * one);
+        const __m128i q = load_four(w->offset + 4 * other);
         const __m128i r = _mm_unpacklo_epi64(p, q), c = _mm_unpackhi_epi64(p, q);
         sums = _mm256_sub_epi32(sums, _mm256_set_m128i(c, r));
     }
