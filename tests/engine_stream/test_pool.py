@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from bundles import band_host, bin_host, gru_host, random_bundle_of
+from bundles import band_host, bin_host, gru_host, integer_bundle, random_bundle_of
 
 from wheesht.engine import _ext
 from wheesht.engine.pack import pack
@@ -30,12 +30,15 @@ def signals(count, samples, seed=0):
 
 @pytest.mark.parametrize("isa", _ext.isa_names())
 @pytest.mark.parametrize("host", SPECS)
-def test_streams_of_a_pool_give_the_bits_that_each_gives_alone(host, isa):
+@pytest.mark.parametrize("of_integers", [False, True])
+def test_streams_of_a_pool_give_the_bits_that_each_gives_alone(host, isa, of_integers):
     bundle = random_bundle_of(SPECS[host], seed=3)
+    bundle = integer_bundle(bundle) if of_integers else bundle
     hop = bundle.spec.front_end.hop_length
-    percents = [100.0, 50.0, 1.0, 37.0] if bundle.spec.update_percent.min < 100 else 4 * [100.0]
-    x, packed = signals(4, 9 * hop), pack(bundle)
-    pool, alone = _ext.Pool(packed, 4, isa), [_ext.Stream(packed, isa) for _ in range(4)]
+    percents = [100.0, 50.0, 1.0, 37.0, 80.0]
+    percents = percents if bundle.spec.update_percent.min < 100 else 5 * [100.0]
+    x, packed = signals(5, 9 * hop), pack(bundle)
+    pool, alone = _ext.Pool(packed, 5, isa), [_ext.Stream(packed, isa) for _ in range(5)]
     for k, percent in enumerate(percents):
         pool.set_update_percent(k, percent)
         alone[k].set_update_percent(percent)
@@ -44,12 +47,12 @@ def test_streams_of_a_pool_give_the_bits_that_each_gives_alone(host, isa):
     # All, then two rest (at the edge and within), then all again: a rest is no silence.
     for start, resting in ((0, ()), (3, (0, 2)), (6, ())):
         part = np.ascontiguousarray(x[:, start * hop : (start + 3) * hop])
-        active = np.array([k not in resting for k in range(4)], np.uint8)
+        active = np.array([k not in resting for k in range(5)], np.uint8)
         y = pool.process(part, active)
-        for k in range(4):
+        for k in range(5):
             want = alone[k].process(part[k])[0] if active[k] else np.zeros(3 * hop)
             np.testing.assert_array_equal(y[k], want)
-    for k in range(4):
+    for k in range(5):
         assert pool.executed_macs(k) == alone[k].executed_macs()
         updated = [n for n in pool.updated_units(k) if n]
         assert updated == [n for n in alone[k].updated_units() if n]
