@@ -123,6 +123,8 @@ def test_wrong_use_is_refused_and_changes_nothing():
     x = signals(2, 480)
     with pytest.raises(ShapeError, match="got 1 chunks, needs one for each of the 2 streams"):
         pool.process([x[0]])
+    with pytest.raises(ShapeError, match="got NoneType, needs one for each of the 2 streams"):
+        pool.process(None)
     with pytest.raises(ShapeError, match=r"chunk 1 has shape \(2, 480\), needs \(samples,\)"):
         pool.process([x[0], x])
     with pytest.raises(ShapeError, match="needs floating point"):

@@ -150,10 +150,14 @@ class StreamPool:
             return self._process(chunks)
 
     def _process(self, chunks: Sequence[np.ndarray | None]) -> list[np.ndarray]:
-        if len(chunks) != len(self):
+        try:
+            count = f"{len(chunks)} chunks"
+        except TypeError:
+            count = type(chunks).__name__
+        if count != f"{len(self)} chunks":
             raise ShapeError(
-                f"StreamPool.process: got {len(chunks)} chunks, needs one for each of the "
-                f"{len(self)} streams, None for those that rest"
+                f"StreamPool.process: got {count}, needs one for each of the {len(self)} streams, "
+                f"None for those that rest"
             )
         taken = [None if chunk is None else self._check_chunk(k, chunk) for k, chunk in
                  enumerate(chunks)]  # fmt: skip
