@@ -72,7 +72,7 @@ typedef enum {
     WH_ERR_LAYER,     /* kind, sizes, activation, gate, scan, source, bands or inverse of a layer; or
                        * the last is not what the head needs: linear, with WH_SIGMOID for a mask, WH_NONE
                        * otherwise */
-    WH_ERR_MEMORY,    /* the memory given is smaller than wh_stream_bytes() */
+    WH_ERR_MEMORY,    /* the memory given is smaller than wh_stream_bytes(), wh_pool_bytes() */
     WH_ERR_RANGE,     /* a setting is outside its range */
     WH_ERR_ISA        /* unknown instruction set, or not usable on this CPU */
 } wh_status;
@@ -136,8 +136,8 @@ typedef struct {
                                 * output_size x width, band by band; synthesis: panels, width
                                 * output_size x I, band by band, rows [bin][channel] */
     const float *bias;         /* linear, conv: (output_size,); norm: (I,) or NULL; synthesis:
-                                * (width output_size,) band by band; GRU: (4, H), rows z, r, cx, ch; of integers
-                                * only (H,), row z, is read */
+                                * (width output_size,) band by band; GRU: for each direction (4, H), rows z, r, cx,
+                                * ch; of integers only row z is read */
 
     wh_gate gate;              /* GRU */
     wh_scan scan;              /* GRU */
@@ -256,8 +256,8 @@ wh_status wh_stream_process(wh_stream *s, const float *in, float *out);
  *                update */
 wh_status wh_stream_process_given(wh_stream *s, const float *in, const uint8_t *given, float *out);
 
-/** Bytes that wh_pool_init() needs, 0 if the model is not valid or n_streams outside
- *  1..WH_MAX_STREAMS. What a hop needs beside its state is there once for all streams. */
+/** Bytes that wh_pool_init() needs, 0 if the model is not valid, n_streams outside
+ *  1..WH_MAX_STREAMS or so much memory cannot be. What a hop needs beside its state is there once for all streams. */
 size_t wh_pool_bytes(const wh_model *model, int32_t n_streams);
 
 /** Build a pool: streams of one model that are stepped together, so that a weight is read once for
@@ -273,7 +273,8 @@ wh_stream *wh_pool_stream(wh_pool *pool, int32_t index);
 
 /** Enhance one hop of every stream; what a stream gives are the bits that it gives alone.
  *
- *  @param in, out  for every stream as for wh_stream_process(), or both NULL for a stream that rests
+ *  @param in, out  for every stream as for wh_stream_process(), or both NULL for a stream that rests;
+ *                  what is written for one may be read of itself, not of another
  *  @return WH_OK, WH_ERR_NULL
  *
  *  Real-time safe. */
@@ -332,7 +333,8 @@ double wh_stream_hop_percent(const wh_stream *s);
 uint64_t wh_stream_macs(const wh_stream *s, int32_t layer);
 /** Units updated, summed over hops; 0 for other layers. */
 uint64_t wh_stream_updated(const wh_stream *s, int32_t layer);
-/** Ticks spent in a layer, and in wh_stream_process() as a whole, while a clock was set. */
+/** Ticks spent in a layer, and in wh_stream_process() as a whole, while a clock was set. In a pool the
+ *  first stream of those that were stepped together has the ticks of all of them, by its clock. */
 uint64_t wh_stream_layer_ticks(const wh_stream *s, int32_t layer);
 uint64_t wh_stream_total_ticks(const wh_stream *s);
 /** Units of a GRU, positions x directions x H; 0 for other layers. */

@@ -270,13 +270,14 @@ static void gates_together(wh_stream *s, int32_t step, int32_t count, const cell
                            const rows *h)
 {
     const int32_t n = c->layer->output_size;
+    const ptrdiff_t bytes = 4 * (ptrdiff_t)step;
     if (has_integers(c->layer)) {
         const rows from = {x->data, count, x->channels, step}, gates = {s->work.pre_z, count, n, step};
-        wh_int_product(s, c->layer, &c->z_x, c->bias, &from, &gates, 4 * step);
+        wh_int_product(s, c->layer, &c->z_x, c->bias, &from, &gates, bytes);
         const rows states = {h->data, count, n, step};
-        wh_round_rows(s->kernels, s->work.seen_h, 4 * step, &states, STATE_INVERSE);
+        wh_round_rows(s->kernels, s->work.seen_h, bytes, &states, STATE_INVERSE);
         s->kernels->s8_panels(s->work.pre_z, step, &c->z_h, 1.0f, s->work.pre_z, step,
-                              s->work.seen_h, 4 * step, n, count);
+                              s->work.seen_h, bytes, n, count);
     } else {
         const wh_inputs in = {x->data, h->data, c->layer->input_size, n, step, step};
         s->kernels->f32_panels(s->work.pre_z, step, c->z, c->bias, 0, &in, n, count);

@@ -138,19 +138,19 @@ void wh_band_synthesis_run(wh_stream *s, int32_t i);
 /* y = W x + add of a matrix of integers at every position. The inputs of layer `la` are rounded into
  * the scratch, those of the next position seen_step bytes further. */
 void wh_int_product(wh_stream *s, const wh_layer *la, const wh_int_rows *w, const float *add,
-                    const rows *x, const rows *y, int32_t seen_step);
+                    const rows *x, const rows *y, ptrdiff_t seen_step);
 
 /* Rounds values at every position, those of the next position `to_step` bytes further; where rows
  * have no gaps on either side, in one run. */
-static inline void wh_round_rows(const wh_kernels *k, int8_t *to, int32_t to_step, const rows *from,
+static inline void wh_round_rows(const wh_kernels *k, int8_t *to, ptrdiff_t to_step, const rows *from,
                                  float inverse)
 {
     if (from->step == to_step) {
-        k->s8_round(to, from->data, inverse, (from->positions - 1) * to_step + from->channels);
+        k->s8_round(to, from->data, inverse, (from->positions - 1) * from->step + from->channels);
         return;
     }
     for (int32_t p = 0; p < from->positions; ++p)
-        k->s8_round(to + (ptrdiff_t)p * to_step, from->data + (ptrdiff_t)p * from->step, inverse,
+        k->s8_round(to + p * to_step, from->data + (ptrdiff_t)p * from->step, inverse,
                     from->channels);
 }
 

@@ -3,7 +3,7 @@
 
 /* y = W x + bias at every position, `x_cols` floats of x from each; counts no MACs. */
 static void product(wh_stream *s, const rows *y, const wh_layer *la, const float *x, int32_t x_cols,
-                    int32_t x_step)
+                    ptrdiff_t x_step)
 {
     const wh_inputs in = {x, NULL, x_cols, 0, x_step, 0};
     s->kernels->f32_panels(y->data, y->step, la->weight_f32, la->bias, 0, &in, y->channels,
@@ -11,17 +11,17 @@ static void product(wh_stream *s, const rows *y, const wh_layer *la, const float
 }
 
 void wh_int_product(wh_stream *s, const wh_layer *la, const wh_int_rows *w, const float *add,
-                    const rows *x, const rows *y, int32_t seen_step)
+                    const rows *x, const rows *y, ptrdiff_t seen_step)
 {
     const wh_kernels *k = s->kernels;
     int8_t *seen = s->work.seen, *fine = s->work.fine;
     if (!la->fine_inputs) wh_round_rows(k, seen, seen_step, x, la->inverse);
     for (int32_t p = 0; la->fine_inputs && p < x->positions; ++p) {
-        const ptrdiff_t at = (ptrdiff_t)p * seen_step;
-        k->s16_round(fine + at, seen + at, x->data + p * x->step, la->inverse, w->cols);
+        const ptrdiff_t at = p * seen_step;
+        k->s16_round(fine + at, seen + at, x->data + (ptrdiff_t)p * x->step, la->inverse, w->cols);
     }
     float factor = 1.0f;
-    int32_t add_step = 0;
+    ptrdiff_t add_step = 0;
     if (la->fine_inputs) {
         k->s8_panels(y->data, y->step, w, 1.0f, add, 0, fine, seen_step, y->channels, x->positions);
         factor = 128.0f;
@@ -72,7 +72,7 @@ void wh_linear_run_together(wh_stream *s, int32_t step, int32_t count, int32_t i
     if (la->weight_s8) {
         const wh_int_rows w = int_rows_of(la);
         const rows from = {x->data, count, x->channels, step}, to = {y->data, count, y->channels, step};
-        wh_int_product(s, la, &w, la->bias, &from, &to, 4 * step);
+        wh_int_product(s, la, &w, la->bias, &from, &to, 4 * (ptrdiff_t)step);
     } else {
         const wh_inputs in = {x->data, NULL, la->input_size, 0, step, 0};
         s->kernels->f32_panels(y->data, step, la->weight_f32, la->bias, 0, &in, y->channels, count);

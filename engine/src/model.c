@@ -209,7 +209,7 @@ const char *wh_strerror(wh_status status)
                                "or its width outside 1 to 7 or even";
     case WH_ERR_LAYER: return "a layer has a kind, size, activation, gate, scan, source, bands or scale that are not "
                               "supported, or the last layer is not linear with the activation that the head needs";
-    case WH_ERR_MEMORY: return "the memory given is smaller than wh_stream_bytes()";
+    case WH_ERR_MEMORY: return "the memory given is smaller than wh_stream_bytes() or wh_pool_bytes()";
     case WH_ERR_RANGE: return "a setting is outside its range";
     case WH_ERR_ISA: return "the instruction set is unknown or not usable on this CPU";
     }

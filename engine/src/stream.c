@@ -290,8 +290,10 @@ static size_t shared_size(const wh_model *m)
 size_t wh_pool_bytes(const wh_model *model, int32_t n_streams)
 {
     if (wh_model_check(model) != WH_OK || n_streams < 1 || n_streams > WH_MAX_STREAMS) return 0;
-    const size_t head = sizeof(wh_pool) + ALIGNMENT;
-    return head + shared_size(model) + (size_t)n_streams * pool_stride(model) + ALIGNMENT - 1;
+    const size_t head = sizeof(wh_pool) + 2 * ALIGNMENT - 1 + shared_size(model);
+    const size_t stride = pool_stride(model), most = (SIZE_MAX - head) / (size_t)n_streams;
+    if (stride > most || stride / sizeof(float) > INT32_MAX) return 0; /* no such memory is there */
+    return head + (size_t)n_streams * stride;
 }
 
 wh_status wh_pool_init(void *mem, size_t bytes, const wh_model *model, int32_t n_streams,
@@ -303,7 +305,8 @@ wh_status wh_pool_init(void *mem, size_t bytes, const wh_model *model, int32_t n
     if (n_streams < 1 || n_streams > WH_MAX_STREAMS) return WH_ERR_RANGE;
     const wh_kernels *kernels = wh_kernels_find(isa);
     if (!kernels) return WH_ERR_ISA;
-    if (bytes < wh_pool_bytes(model, n_streams)) return WH_ERR_MEMORY;
+    const size_t needed = wh_pool_bytes(model, n_streams);
+    if (needed == 0 || bytes < needed) return WH_ERR_MEMORY;
     wh_pool *pool = align(mem);
     char *shared = align(pool + 1);
     pool->streams = shared + shared_size(model);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "driven.h"
-#include "integer_toy.h"
 
 enum { STREAMS = 5, STEPS = 6 };
 
@@ -72,30 +71,61 @@ static void compare(const toy *t, const char *isa, const char *what)
     free(own.memory);
 }
 
-/* Of floats, then the same network of integers. */
-static void compare_both(toy *t, const char *isa, const char *what)
+static void compare_kind(toy_kind kind, int32_t n_fft, int32_t hidden, wh_gate gate, const char *isa)
 {
-    compare(t, isa, what);
-    toy_all_to_integers(t);
-    compare(t, isa, what);
-    toy_free(t);
+    static const char *names[] = {"masked", "filtered", "bands", "bins", "integers, masked",
+                                  "integers, filtered", "integers, bands", "integers, bins"};
+    toy t;
+    toy_make_kind(&t, kind, n_fft, hidden, gate, 7u);
+    compare(&t, isa, names[kind]);
+    toy_free(&t);
 }
 
-/* The widest one's rows do not all fit into the near cache: they are taken in parts. */
 static void test_all_kinds(void)
 {
     static const wh_gate gates[] = {WH_GATE_NONE, WH_GATE_TOP_A, WH_GATE_THRESHOLD};
-    static const int32_t hidden[] = {1, 16, 37, 300};
     for (int32_t n = 0; wh_isa_name(n); ++n)
-        for (int g = 0; g < 3; ++g) {
-            toy t;
-            for (int k = 0; k < 4; ++k) {
-                toy_make(&t, k % 2 ? 320 : 512, hidden[k], gates[g], 7u);
-                compare_both(&t, wh_isa_name(n), "one position");
-            }
-            toy_make_bands(&t, 320, gates[g], 8u);
-            compare_both(&t, wh_isa_name(n), "bands");
+        for (int g = 0; g < 3; ++g)
+            for (int kind = MASKED; kind <= INT_BINS; ++kind)
+                compare_kind((toy_kind)kind, kind % 2 ? 320 : 512, 16 + 21 * g, gates[g], wh_isa_name(n));
+}
+
+/* One unit, and so many that their rows do not all fit into the near cache: they go in parts. */
+static void test_sizes(void)
+{
+    for (int32_t n = 0; wh_isa_name(n); ++n)
+        for (int k = 0; k < 2; ++k) {
+            compare_kind(k ? INT_MASKED : MASKED, 320, 1, WH_GATE_TOP_A, wh_isa_name(n));
+            compare_kind(k ? INT_MASKED : MASKED, 512, 300, WH_GATE_TOP_A, wh_isa_name(n));
         }
+}
+
+/* At every alignment the bytes asked for are enough, and none beside them are touched. */
+static void test_memory(void)
+{
+    enum { GUARD = 64, FILL = 0xa5 };
+    static float x[3][MAX_HOP], y[3][MAX_HOP];
+    const float *const in[] = {x[0], x[1], x[2]};
+    float *const out[] = {y[0], y[1], y[2]};
+    for (int kind = MASKED; kind <= INT_BINS; ++kind) {
+        toy t;
+        toy_make_kind(&t, (toy_kind)kind, 320, 17, WH_GATE_TOP_A, 3u);
+        const size_t bytes = wh_pool_bytes(&t.model, 3);
+        unsigned char *memory = malloc(bytes + 2 * GUARD + 64);
+        unsigned char *first = memory + 64 - (uintptr_t)memory % 64;
+        for (size_t offset = 0; offset < GUARD; ++offset) {
+            wh_pool *pool;
+            memset(first, FILL, bytes + 2 * GUARD - 1);
+            CHECK(wh_pool_init(first + offset, bytes, &t.model, 3, NULL, &pool) == WH_OK, "pool");
+            for (int h = 0; h < 2; ++h) wh_pool_process(pool, in, out);
+            int32_t touched = 0;
+            for (size_t k = 0; k < bytes + 2 * GUARD - 1; ++k)
+                touched += (k < offset || k >= offset + bytes) && first[k] != FILL;
+            CHECK(touched == 0, "kind %d at %d: %d bytes", kind, (int)offset, touched);
+        }
+        free(memory);
+        toy_free(&t);
+    }
 }
 
 static void test_refusals(void)
@@ -130,6 +160,8 @@ static void test_refusals(void)
 int main(void)
 {
     test_all_kinds();
+    test_sizes();
+    test_memory();
     test_refusals();
     printf("%d failures\n", failures);
     return failures != 0;

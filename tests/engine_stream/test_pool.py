@@ -1,6 +1,7 @@
 """Pools of streams: every stream as if it were alone."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -94,6 +95,33 @@ def test_a_place_that_was_reset_begins_anew_and_leaves_its_neighbours_alone():
     assert pool.stats(1)["hops"] == 20
 
 
+@pytest.mark.parametrize("before", ["samples that wait for a hop", "the end"])
+def test_nothing_of_the_signal_before_is_left_after_a_reset(before):
+    bundle = random_bundle_of(gru_host((20,)), seed=1)
+    x = signals(2, 1000)  # six hops and a quarter
+    pool = StreamPool(bundle, size=2)
+    pool.process(list(x))
+    if before == "the end":
+        pool.flush(0)
+    pool.reset(0)
+    again = [pool.process([x[0], None])[0], pool.flush(0)]
+    stream = Stream(bundle)
+    want = [stream.process(x[0]), stream.flush()]
+    np.testing.assert_array_equal(np.concatenate(again), np.concatenate(want))
+
+
+def test_a_long_chunk_in_a_large_pool_needs_no_room_for_all_places():
+    bundle = random_bundle_of(gru_host((3,)), seed=1)
+    x = signals(1, 40 * 16000)[0]
+    pool, stream = StreamPool(bundle, size=500), Stream(bundle)
+    tracemalloc.start()
+    got = pool.process([None] * 499 + [x])[499]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(got, stream.process(x))
+    assert peak < 40e6  # 500 places of 40 s would be 1.28 GB
+
+
 def test_each_stream_has_its_dial_and_says_what_it_executed():
     bundle = random_bundle_of(gru_host((40,)), seed=1)
     pool = StreamPool(bundle, size=2, update_percent=100)
@@ -156,6 +184,7 @@ def test_a_second_thread_is_refused_and_nothing_is_mixed_up(monkeypatch):
             lambda: pool.process([None, None]),
             lambda: pool.flush(0),
             lambda: pool.reset(0),
+            lambda: pool.stats(0),
         ):
             try:
                 call()
@@ -173,4 +202,4 @@ def test_a_second_thread_is_refused_and_nothing_is_mixed_up(monkeypatch):
     monkeypatch.setattr(pool, "_run", run)
     for got, want in zip(pool.process(list(x)), twin.process(list(x)), strict=True):
         np.testing.assert_array_equal(got, want)
-    assert len(met) == 3 and all("another thread is inside a call" in str(e) for e in met)
+    assert len(met) == 4 and all("another thread is inside a call" in str(e) for e in met)

@@ -216,7 +216,7 @@ typedef int32_t int_sums[INT_PANELS][WH_PANEL_ROWS];
 
 /* `panels` panels at `places` positions, both constants where used; the weights are loaded once. */
 WH_INLINE void int_pass(int_sums sums[], const int8_t *w, size_t size, const int8_t *q,
-                        int32_t q_step, int32_t groups, int panels, int places)
+                        ptrdiff_t q_step, int32_t groups, int panels, int places)
 {
     const int unroll = places > 1 ? 1 : INT_UNROLL;
     wh_int_vec s[INT_UNROLL * INT_PLACES][INT_PANELS][INT_VECTORS];
@@ -247,7 +247,7 @@ WH_INLINE void int_pass(int_sums sums[], const int8_t *w, size_t size, const int
 }
 
 WH_INLINE void int_places(int_sums sums[], const int8_t *w, size_t size, const int8_t *q,
-                          int32_t q_step, int32_t groups, int32_t panels, int places)
+                          ptrdiff_t q_step, int32_t groups, int32_t panels, int places)
 {
     if (panels == 4) int_pass(sums, w, size, q, q_step, groups, 4, places);
     else if (panels == 3) int_pass(sums, w, size, q, q_step, groups, 3, places);
@@ -255,8 +255,8 @@ WH_INLINE void int_places(int_sums sums[], const int8_t *w, size_t size, const i
     else int_pass(sums, w, size, q, q_step, groups, 1, places);
 }
 
-static void s8_panels_vector(float *y, int32_t y_step, const wh_int_rows *w, float factor,
-                             const float *add, int32_t add_step, const int8_t *q, int32_t q_step,
+static void s8_panels_vector(float *y, ptrdiff_t y_step, const wh_int_rows *w, float factor,
+                             const float *add, ptrdiff_t add_step, const int8_t *q, ptrdiff_t q_step,
                              int32_t rows, int32_t count)
 {
     const int32_t groups = (w->cols + 3) / 4;

@@ -17,6 +17,7 @@
 #ifndef WH_KERNELS_H
 #define WH_KERNELS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "front.h"
@@ -44,7 +45,8 @@ typedef struct {
  * empty. The next position is x_step and h_step floats further. */
 typedef struct {
     const float *x, *h;
-    int32_t x_cols, h_cols, x_step, h_step;
+    int32_t x_cols, h_cols;
+    ptrdiff_t x_step, h_step;
 } wh_inputs;
 
 /* Integer panels of rows with `cols` columns; per row a scale and 128 times the sum of its weights. */
@@ -68,8 +70,8 @@ typedef struct {
 
     /* At each of `count` positions y[rows] = W [x | h] + bias. W: panels; y of the next position is
      * y_step floats further, its bias bias_step; bias may be y itself, or NULL for zeros. */
-    void (*f32_panels)(float *y, int32_t y_step, const float *w, const float *bias,
-                       int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count);
+    void (*f32_panels)(float *y, ptrdiff_t y_step, const float *w, const float *bias,
+                       ptrdiff_t bias_step, const wh_inputs *in, int32_t rows, int32_t count);
 
     /* For k in 0..count-1 and unit j = units[k], ascending: r[k] = R_j [x | h] + bias,
      * cx[k] = C_j[x part] x + bias, ch[k] = C_j[h part] h + bias. Writes whole chunks of them. */
@@ -92,8 +94,8 @@ typedef struct {
 
     /* At each of `count` positions y[rows] = float(W q) (scale factor) + add; add may be y itself.
      * q of the next position is q_step bytes further, and readable to a multiple of 4 columns. */
-    void (*s8_panels)(float *y, int32_t y_step, const wh_int_rows *w, float factor,
-                      const float *add, int32_t add_step, const int8_t *q, int32_t q_step,
+    void (*s8_panels)(float *y, ptrdiff_t y_step, const wh_int_rows *w, float factor,
+                      const float *add, ptrdiff_t add_step, const int8_t *q, ptrdiff_t q_step,
                       int32_t rows, int32_t count);
 
     /* As f32_units: r[k] = float(R_j h) scale + (float(R_j x) scale + bias), cx and ch likewise. */

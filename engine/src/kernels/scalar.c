@@ -29,8 +29,8 @@ static const float *add_columns(float sums[2], const float *w, const float *x, i
     return w + cols * WH_PANEL_ROWS;
 }
 
-static void f32_panels_scalar(float *y, int32_t y_step, const float *w, const float *bias,
-                              int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count)
+static void f32_panels_scalar(float *y, ptrdiff_t y_step, const float *w, const float *bias,
+                              ptrdiff_t bias_step, const wh_inputs *in, int32_t rows, int32_t count)
 {
     const size_t size = WH_PANEL_ROWS * (size_t)(in->x_cols + in->h_cols);
     for (int32_t p = 0; p < count; ++p)
@@ -76,8 +76,8 @@ static void f32_layer_norm_scalar(float *y, const float *x, const float *weight,
     }
 }
 
-static void s8_panels_scalar(float *y, int32_t y_step, const wh_int_rows *w, float factor,
-                             const float *add, int32_t add_step, const int8_t *q, int32_t q_step,
+static void s8_panels_scalar(float *y, ptrdiff_t y_step, const wh_int_rows *w, float factor,
+                             const float *add, ptrdiff_t add_step, const int8_t *q, ptrdiff_t q_step,
                              int32_t rows, int32_t count)
 {
     const int32_t groups = (w->cols + 3) / 4;

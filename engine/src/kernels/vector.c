@@ -99,7 +99,7 @@ typedef struct {
 } panel_sums;
 
 /* Adds the products of one column: of a panel's rows with a value at each of `tile` positions. */
-INLINE void add_column(panel_sums s[TILE], int odd, const float *w, const float *x, int32_t step,
+INLINE void add_column(panel_sums s[TILE], int odd, const float *w, const float *x, ptrdiff_t step,
                        int tile)
 {
     for (int v = 0; v < PARTS; ++v) {
@@ -112,15 +112,15 @@ INLINE void add_column(panel_sums s[TILE], int odd, const float *w, const float 
 }
 
 /* `panels` panels at `tile` positions, both constants where used; `size` floats lie between panels. */
-INLINE void panel_pass(float *y, int32_t y_step, const float *w, size_t size, const float *bias,
-                       int32_t bias_step, const wh_inputs *in, int32_t rows, int panels, int tile)
+INLINE void panel_pass(float *y, ptrdiff_t y_step, const float *w, size_t size, const float *bias,
+                       ptrdiff_t bias_step, const wh_inputs *in, int32_t rows, int panels, int tile)
 {
     panel_sums s[MOST_PANELS][TILE];
     memset(s, 0, sizeof s);
     for (int part = 0; part < 2; ++part) {
         const float *x = part ? in->h : in->x;
         const int32_t cols = part ? in->h_cols : in->x_cols;
-        const int32_t step = part ? in->h_step : in->x_step;
+        const ptrdiff_t step = part ? in->h_step : in->x_step;
         int32_t i = 0;
         for (; i + 1 < cols; i += 2, w += 2 * WH_PANEL_ROWS)
             for (int k = 0; k < panels; ++k) {
@@ -152,8 +152,8 @@ INLINE void panel_pass(float *y, int32_t y_step, const float *w, size_t size, co
 }
 
 /* `panels` panels at `count` positions. */
-INLINE void panel_rows(float *y, int32_t y_step, const float *w, size_t size, const float *bias,
-                       int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count,
+INLINE void panel_rows(float *y, ptrdiff_t y_step, const float *w, size_t size, const float *bias,
+                       ptrdiff_t bias_step, const wh_inputs *in, int32_t rows, int32_t count,
                        int panels)
 {
     wh_inputs now = *in;
@@ -172,8 +172,8 @@ INLINE void panel_rows(float *y, int32_t y_step, const float *w, size_t size, co
     }
 }
 
-static void f32_panels_vector(float *y, int32_t y_step, const float *w, const float *bias,
-                              int32_t bias_step, const wh_inputs *in, int32_t rows, int32_t count)
+static void f32_panels_vector(float *y, ptrdiff_t y_step, const float *w, const float *bias,
+                              ptrdiff_t bias_step, const wh_inputs *in, int32_t rows, int32_t count)
 {
     const size_t size = WH_PANEL_ROWS * (size_t)(in->x_cols + in->h_cols);
     wh_inputs block = *in;

@@ -16,6 +16,7 @@ from wheesht.spec.bundle import Bundle
 from wheesht.spec.model_spec import ModelSpec
 
 MAX_STREAMS = 4096
+ROUND_SAMPLES = 1 << 20  # of all places together, at a time: long chunks need no room for all
 
 
 class StreamPool:
@@ -209,15 +210,21 @@ class StreamPool:
         -------
         dict
             ``hops``; ``update_fraction`` 0 to 1, measured; ``executed_macs_per_second`` of audio.
+
+        Raises
+        ------
+        StateError
+            Another thread is inside a call.
         """
         k = self._check_index("stats", index)
-        hops = self._engine.hops(k)
+        with self._alone("stats"):
+            hops = self._engine.hops(k)
+            updated, macs = self._engine.updated_units(k), self._engine.executed_macs(k)
         units = max(sum(self._spec.unit_counts), 1) * max(hops, 1)
-        macs = sum(self._engine.executed_macs(k)) / max(hops, 1)
         return {
             "hops": hops,
-            "update_fraction": sum(self._engine.updated_units(k)) / units,
-            "executed_macs_per_second": macs * self._spec.frames_per_second,
+            "update_fraction": sum(updated) / units,
+            "executed_macs_per_second": sum(macs) / max(hops, 1) * self._spec.frames_per_second,
         }
 
     def _run(self, only: int | None = None) -> list[np.ndarray]:
@@ -228,7 +235,8 @@ class StreamPool:
             active = [k for k, n in enumerate(hops) if n and only in (None, k)]
             if not active:
                 return [np.concatenate(parts) for parts in ready]
-            samples = self._hop * min(hops[k] for k in active)
+            most = max(ROUND_SAMPLES // (len(self) * self._hop), 1)
+            samples = self._hop * min(most, *(hops[k] for k in active))
             x = np.zeros((len(self), samples), np.float32)
             steps = np.zeros(len(self), np.uint8)
             for k in active:
