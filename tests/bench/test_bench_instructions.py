@@ -1,6 +1,5 @@
 """Instruction counts: read from callgrind's file, and the same in every count."""
 
-import doctest
 import shutil
 
 import pytest
@@ -99,7 +98,6 @@ def test_valgrind_that_fails_is_an_error(bundle, monkeypatch):
 
 
 def test_the_counted_program_takes_what_is_there():
-    assert doctest.testmod(counted).failed == 0
     there = ["scalar", "sse2", "avx2"]
     assert counted.usable(["avx512", "avx2", "scalar"], there) == ["avx2", "scalar"]
 

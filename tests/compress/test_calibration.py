@@ -1,5 +1,7 @@
 """Ranges of layers' inputs: those of the judge, and 1 where a layer cannot see more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bundles import band_host, bin_host, gru_host, random_bundle_of, scanning_models, speech_like
@@ -10,7 +12,7 @@ from wheesht.errors import ParameterError
 from wheesht.reference import runner
 from wheesht.reference.layers import Layers
 from wheesht.reference.runner import ReferenceStream
-from wheesht.spec.layers import Residual
+from wheesht.spec.layers import LayerNorm, Residual
 
 HOSTS = {
     "gru": (gru_host((7, 33)), 50.0),
@@ -93,6 +95,16 @@ def test_a_relu_of_a_linear_layer_is_not_bounded():
     bundle = random_bundle_of(spec)
     bundle.tensors.update(loud)
     assert input_ranges(bundle, signals())["gru1"] > 1.0
+
+
+@pytest.mark.parametrize("between", [Residual("sum", "gru1"), LayerNorm("norm", 7, affine=False)])
+def test_what_adds_or_normalises_ends_the_bound(between):
+    """A GRU's states are below 1 in size, twice of them and normalised ones are not."""
+    spec = gru_host((7,), "none")
+    layers = (*spec.layers[:2], between, *spec.layers[2:])
+    bundle = random_bundle_of(replace(spec, layers=layers))
+    got = input_ranges(bundle, signals())
+    assert got[between.name] == 1.0 and got["fc_out"] > 1.1
 
 
 @pytest.mark.parametrize("spec", [gru_host((7,)), band_host(), bin_host()], ids=lambda s: s.host)

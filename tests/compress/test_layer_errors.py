@@ -80,16 +80,17 @@ def test_a_layer_whose_range_is_far_too_small_is_told_first(name):
         assert beyond == {spoilt}
 
 
-def test_the_share_beyond_the_range_is_counted():
-    bundle, (signal, _) = random_bundle_of(gru_host((7,), "none")), heard()
-    stream = ReferenceStream(bundle)
+@pytest.mark.parametrize("percent", [100.0, 30.0])
+def test_the_share_beyond_the_range_is_counted_at_the_percentage_asked_for(percent):
+    bundle, (signal, _) = random_bundle_of(gru_host((7,))), heard()
+    stream = ReferenceStream(bundle, percent)
     states = []  # what the last layer sees, of both signs
     for hop in signal.reshape(-1, 160):
         stream.process_hop(hop)
         states.extend(stream.hidden)
-    limit = float(np.quantile(np.abs(states), 0.75))
+    limit = 1.001 * float(np.quantile(np.abs(states), 0.75))  # states that stay repeat
     ranges = ranges_of(bundle) | {"fc_out": limit}
-    last = layer_errors(bundle, ranges, {"fc_out": "s8"}, [signal]).layers[-1]
+    last = layer_errors(bundle, ranges, {"fc_out": "s8"}, [signal], percent).layers[-1]
     share = np.count_nonzero(np.abs(states) > limit) / len(states)
     assert last.beyond_range == pytest.approx(share, abs=1.5 / len(states))
     assert last.input_range == limit

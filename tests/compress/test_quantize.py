@@ -97,6 +97,29 @@ def test_a_row_of_zeros_and_a_layer_that_saw_nothing_have_scales_above_zero(tmp_
     read_bundle(tmp_path / "m.safetensors")
 
 
+@pytest.mark.parametrize("weight", [1e-18, 1e-30, 1e-42, 1e-45])
+def test_a_row_that_has_all_but_died_counts_as_zeros(weight, tmp_path):
+    """Its scale would be too small to be inverted; nothing is divided by zero on the way."""
+    bundle = random_bundle_of(gru_host((7,)))
+    row = np.zeros(7, np.float32)
+    row[2] = weight
+    bundle.tensors["gru1.w_h"][3] = row
+    with np.errstate(all="raise", under="ignore"):
+        got = quantize_bundle(bundle, ranges_of(bundle), {"gru1": "s8"})
+    assert got.tensors["gru1.w_h_scale"][3] == 1.0
+    assert not got.tensors["gru1.w_h"][3].any()
+    write_bundle(tmp_path / "m.safetensors", got.spec, got.tensors)
+    read_bundle(tmp_path / "m.safetensors")
+
+
+def test_the_smallest_row_that_still_counts_has_its_scale():
+    bundle = random_bundle_of(gru_host((7,)))
+    bundle.tensors["gru1.w_h"][3] = np.float32(2e-18) * np.array([0, 0, -1, 0, 0, 0, 0], np.float32)
+    got = quantize_bundle(bundle, ranges_of(bundle), {"gru1": "s8"})
+    assert got.tensors["gru1.w_h_scale"][3] == pytest.approx(2e-18 / 127)
+    assert got.tensors["gru1.w_h"][3].tolist() == [0, 0, -127, 0, 0, 0, 0]
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_what_was_written_reads_back_equal(name, tmp_path):
     made, path = integers_of(random_bundle_of(HOSTS[name]), "s16"), tmp_path / "m.safetensors"

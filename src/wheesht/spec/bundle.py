@@ -20,6 +20,7 @@ from safetensors.numpy import save
 from wheesht.errors import BundleError, SpecError
 from wheesht.spec.document import shown
 from wheesht.spec.integers import (
+    MIN_SCALE,
     PAIR_LIMIT,
     SCALE,
     WEIGHT_LEVELS,
@@ -39,7 +40,6 @@ BEST_MODEL = "default"  # the shipped bundle with the highest PESQ on valid.tsv:
 # Largest |value| of a tensor. Trained weights stay below 100; far larger ones come from damage or
 # malice, and a name in an error message is worth more than a saturated model.
 MAX_TENSOR_VALUE = 1e4
-MIN_SCALE = 1e-20  # of integers: products of two, and 1 over one, stay normal floats
 
 
 @dataclass(frozen=True)

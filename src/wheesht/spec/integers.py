@@ -19,6 +19,7 @@ PAIR_LIMIT = 128  # of the sizes of two neighbours: products of a pair then fit 
 PLANE = 128  # an input of 16 bits is PLANE times one integer of 8 bits plus another
 INPUT_LEVELS = {"s8": 127, "s16": 127 * PLANE}  # largest integer of an input, by dtype
 STATE_SCALE = np.array([1.0 / 127])  # of hidden states, which are below 1 in size (Q4)
+MIN_SCALE = 1e-20  # products of two scales, and 1 over one, stay normal floats
 SCALE = "_scale"  # what the name of a scale adds to that of its tensor
 INPUT_SCALE = "input_scale"
 
@@ -79,10 +80,12 @@ def row_scales(weight: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (...)
-        Above 0 also for rows of zeros.
+        1 for rows of zeros, and for those whose scale would be below `MIN_SCALE`: their integers
+        are zeros.
     """
     largest = np.max(_pairs(np.abs(weight.astype(np.float64))).sum(axis=-1), axis=-1)
-    return np.where(largest > 0, largest / (PAIR_LIMIT - 1), 1.0).astype(np.float32)
+    scale = (largest / (PAIR_LIMIT - 1)).astype(np.float32)
+    return np.where(scale >= MIN_SCALE, scale, np.float32(1.0))
 
 
 def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
