@@ -1,8 +1,10 @@
 # Two commands set up everything: `make demo` enhances an example, `make test` runs all tests.
-# Variables: PYTHON (3.11 or newer), VENV (folder of the environment), PIP (arguments for pip).
+# Variables: PYTHON (3.11 or newer), VENV (folder of the environment), PIP (arguments for pip),
+# JOBS (how many compilers and test processes run at a time; as many as there are cores).
 PYTHON ?= python3
 VENV ?= .venv
 PIP ?=
+JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 MAKEFLAGS += --no-print-directory
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(shell find src engine -type f \
@@ -22,6 +24,8 @@ lint: $(VENV)/.all
 	$(BIN)/mypy
 
 # The C tests of the engine, plain and under the address and undefined-behaviour sanitizers.
+ctest sanitize: export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
+ctest sanitize: export CTEST_PARALLEL_LEVEL = $(JOBS)
 ctest: $(VENV)/.all
 	$(BIN)/cmake --preset tests
 	$(BIN)/cmake --build build/tests
@@ -32,8 +36,13 @@ sanitize: $(VENV)/.all
 	$(BIN)/cmake --build build/sanitize
 	$(BIN)/ctest --test-dir build/sanitize --output-on-failure
 
+# A process for each core, each with one thread: more would wait for each other. A file stays in one
+# of them, so that what its tests share is made once. What is marked `alone` comes afterwards, when
+# the machine is quiet.
 unit: $(VENV)/.all
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -q -m "not alone" -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -q -m alone
 
 $(VENV)/.core: $(SOURCES) | tools
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

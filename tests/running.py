@@ -1,5 +1,6 @@
 """Running the command line as a process of its own."""
 
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -16,3 +17,12 @@ def run_wheesht(*arguments: object, **options: Any) -> subprocess.CompletedProce
     """Run ``wheesht`` to its end and return what it printed, as text unless asked otherwise."""
     options = {"capture_output": True, "text": True, "timeout": 120} | options
     return subprocess.run(command_line(*arguments), **options)
+
+
+def heed_signals() -> None:
+    """Undo what a shell's background jobs and `nohup` ignore, which children inherit.
+
+    For `preexec_fn` of a process that a test sends a signal to.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from bundles import band_host, gru_host, random_tensors
-from running import command_line
+from running import command_line, heed_signals
 
 from wheesht.cli.main import run
 from wheesht.compress import post_training
@@ -269,7 +269,8 @@ def test_a_signal_leaves_nothing(tmp_path, number, status):
     write_bundle(tmp_path / "big.safetensors", spec, random_tensors(spec))
     out = tmp_path / "out"
     words = command_line("compress", tmp_path / "big.safetensors", "--int8", "-o", out / "m")
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heed_signals}
+    with subprocess.Popen(words, **options) as process:
         deadline = time.monotonic() + 60
         while not list(out.glob(".*.part")):
             assert process.poll() is None and time.monotonic() < deadline

@@ -10,6 +10,8 @@ import pytest
 import soundfile
 from running import command_line
 
+pytestmark = pytest.mark.alone
+
 IMPORT_SECONDS = 0.15  # promised, above numpy's own (measured 0.01)
 # Whole process for 10 s of 16 kHz audio: seconds (measured 0.25 on a quiet core), or, on a slower
 # one, starts of Python with numpy (measured 3.1 where it takes 0.5 s).

@@ -11,6 +11,11 @@ from wheesht.errors import AudioFileError, ParameterError
 RATE = 16000
 
 
+@pytest.fixture(scope="module")
+def made():
+    return synthesised()
+
+
 @pytest.fixture
 def write(tmp_path):
     """Write a file whose samples rise from `first` on in steps of 1e-5; seconds may be many."""
@@ -29,40 +34,38 @@ def dbfs(x):
     return 10 * np.log10(np.mean(x.astype(np.float64) ** 2))
 
 
-def test_signals_that_are_made_range_from_silence_and_quiet_to_clipped():
-    material = synthesised()
-    *speech, silence = material.calibration
+def test_signals_that_are_made_range_from_silence_and_quiet_to_clipped(made):
+    *speech, silence = made.calibration
     levels = [dbfs(x) for x in speech]
     assert not silence.any()
     assert min(levels) == pytest.approx(-50.0, abs=0.1) and max(levels) > -7.0
     peaks = [np.max(np.abs(x)) for x in speech]
     assert max(peaks) == 1.0 and sum(peak == 1.0 for peak in peaks) < len(peaks) / 2
-    assert all(x.dtype == np.float32 for x in (*material.calibration, *material.held_out))
-    assert material.seconds == pytest.approx(25.0)
-    assert material.origin == {"signals": "synthesised"}
+    assert all(x.dtype == np.float32 for x in (*made.calibration, *made.held_out))
+    assert made.seconds == pytest.approx(25.0)
+    assert made.origin == {"signals": "synthesised"}
 
 
-def test_some_that_are_made_are_noisier_and_some_nearly_clean():
+def test_some_that_are_made_are_noisier_and_some_nearly_clean(made):
     """In the loudest tenth of their short frames against the quietest: pauses are noise."""
     ranges = []
-    for x in synthesised().calibration[:-1]:
+    for x in made.calibration[:-1]:
         frames = np.sort(np.mean(x[: len(x) // 320 * 320].reshape(-1, 320) ** 2, axis=1))
         tenth = len(frames) // 10
         ranges.append(10 * np.log10(np.mean(frames[-tenth:]) / np.mean(frames[:tenth])))
     assert min(ranges) < 10 and max(ranges) > 30
 
 
-def test_what_errors_are_measured_on_was_not_heard_before():
-    material = synthesised()
-    for kept in material.held_out:
-        for heard in material.calibration[:-1]:
+def test_what_errors_are_measured_on_was_not_heard_before(made):
+    for kept in made.held_out:
+        for heard in made.calibration[:-1]:
             n = min(len(kept), len(heard))
             likeness = np.abs(np.corrcoef(kept[:n], heard[:n])[0, 1])
             assert likeness < 0.5
 
 
-def test_signals_that_are_made_are_always_the_same():
-    for a, b in zip(synthesised().calibration, synthesised().calibration, strict=True):
+def test_signals_that_are_made_are_always_the_same(made):
+    for a, b in zip(made.calibration, synthesised().calibration, strict=True):
         assert np.array_equal(a, b)
 
 

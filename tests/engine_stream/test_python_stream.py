@@ -406,7 +406,11 @@ class BytesPath:
         return b"gru"
 
 
-@pytest.mark.parametrize("model", [None, 3, object(), b"gru", BytesPath(), ["gru"]], ids=repr)
+@pytest.mark.parametrize(
+    "model",
+    [None, 3, object(), b"gru", BytesPath(), ["gru"]],
+    ids=["none", "number", "object", "bytes", "path of bytes", "list"],
+)
 def test_what_names_no_model_is_refused(model):
     with pytest.raises(ParameterError, match=r"model: got .*, needs a name, a path or a Bundle"):
         Stream(model)

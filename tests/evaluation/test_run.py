@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from pair_sets import write_pairs
-from running import command_line
+from running import command_line, heed_signals
 
 import wheesht.evaluation.clip_scores as clip_scores_module
 import wheesht.evaluation.run as run_module
@@ -378,11 +378,6 @@ def test_an_interrupted_run_keeps_what_is_done_and_says_how_to_go_on(
     assert not (tmp_path / "out" / ".lock").exists()
     subprocess.run(line, check=True, capture_output=True)
     assert scores(tmp_path / "out") == whole[0]
-
-
-def heed_signals():
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def test_two_runs_do_not_share_a_folder(slow_run, tmp_path):

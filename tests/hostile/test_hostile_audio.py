@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from running import command_line, run_wheesht
+from running import command_line, heed_signals, run_wheesht
 
 import wheesht
 from wheesht.cli.main import run
@@ -219,12 +219,7 @@ def test_an_unreadable_file_is_one_sentence(public_folder, open_bundle, noise, c
     assert "cannot be read as audio" in capsys.readouterr().err
 
 
-def heed_interrupts():
-    """Undo that a shell lets its background jobs ignore Ctrl-C, which children inherit."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heed_interrupts}
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heed_signals}
 
 
 def wait_for_partial(folder, process):

@@ -14,18 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from running import command_line
+from running import command_line, heed_signals
 
 from wheesht.audio.atomic import AtomicTarget
 
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 STATUS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
-
-
-def heed_signals():
-    """Undo what a shell's background jobs and `nohup` ignore, which children inherit."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -37,12 +37,12 @@ FRAME = '<iframe src="report.html" style="border: 0; width: %dpx; height: 900px"
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """Program of a browser, or skip."""
+def browser(tmp_path_factory):
+    """Command of a browser with a profile of its own, or skip."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is on the path")
-    return found
+    return [found, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def page(tmp_path_factory):
 
 
 def run(browser, *arguments):
-    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--v=0"]
+    command = [*browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--v=0"]
     command += ["--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND"]
     command += ["--allow-file-access-from-files"]
     done = subprocess.run(

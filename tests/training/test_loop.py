@@ -356,6 +356,7 @@ def test_weights_of_another_size_are_refused(corpus, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_native_training_step_is_within_twice_torch_gru():
     from wheesht.cells import from_torch_gru
     from wheesht.cells.controllers import TopA
