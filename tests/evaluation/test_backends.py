@@ -15,9 +15,9 @@ from wheesht.spec.bundle import read_bundle
 # Level of the difference below the output, dB. All three choose their units freely, and two of them
 # round to float32. Measured over 4 seeds, engine and torch: at least 119 and 121 for the small
 # models, 134 and 135 for the shipped one; a unit on the edge that is chosen otherwise costs more.
-# Integers: where an input lies in the middle between two, float32 may take the other, on one machine
-# here and on another there, and the clip goes another way from there (seen: 35 dB, one in four clips
-# of a second). Of eight short clips the median: measured 126 and 134.
+# Integers: where an input lies in the middle between two, float32 may take the other, on one
+# machine here and on another there, and the clip goes another way from there (seen: 35 dB, one in
+# four clips of a second). Of eight short clips the median: measured 126 and 134.
 BELOW_DB = {"small": 105.0, "shipped": 110.0, "integers": 90.0}
 OTHERS = [name for name in BACKENDS if name != "reference"]
 
