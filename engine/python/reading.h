@@ -35,7 +35,9 @@ inline __attribute__((always_inline)) uint64_t read_all(const std::vector<Piece>
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) inline uint64_t read_avx2(const std::vector<Piece> &pieces)
 {
-    return read_all(pieces);
+    const uint64_t found = read_all(pieces);
+    __builtin_ia32_vzeroupper(); // or SSE code of others would be slow from here on
+    return found;
 }
 #endif
 
