@@ -96,6 +96,10 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
     Example:
       wheesht compress default --int8 -o default-int8.safetensors
     """
+    # Imported before anything is written: numpy.random, while it is being imported, drops a Ctrl-C.
+    from wheesht.compress.material import synthesised
+    from wheesht.compress.recordings import recorded
+
     if not integers:
         raise click.UsageError("nothing to do: say how, with --int8.")
     if str(output) == STANDARD or (output.exists() and not output.is_file()):
@@ -110,7 +114,8 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
         target = AtomicTarget(output, options["overwrite"])
         try:
             partial = target.create()
-            material = _material(options["recordings"], options["minutes"])
+            paths, minutes = options["recordings"], options["minutes"] or DEFAULT_MINUTES
+            material = recorded(paths, minutes) if paths else synthesised()
             done = _compress(bundle, material, dtypes, name, options["update_percent"])
             write_bundle(partial, done.bundle.spec, done.bundle.tensors)
             target.commit()
@@ -142,13 +147,6 @@ def _dtypes(bundle: Bundle, chosen: dict[str, Dtype]) -> dict[str, Dtype]:
         wrong = next(n for n, d in chosen.items() if d == "s16" and kinds[n] == "gru")
         raise click.UsageError(f"--layer {wrong}=s16: a gru layer is f32 or s8.") from None
     return dtypes
-
-
-def _material(recordings: tuple[Path, ...], minutes: float | None) -> "Material":
-    from wheesht.compress.material import synthesised
-    from wheesht.compress.recordings import recorded
-
-    return recorded(recordings, minutes or DEFAULT_MINUTES) if recordings else synthesised()
 
 
 def _compress(
