@@ -2,7 +2,8 @@
 
     python benchmarks/stream_pool.py [MODEL] [--streams 16] [--update-percent 50]
 
-Interleaved, one thread. Prints the time of a hop per stream, and the memory of model and streams.
+Interleaved, one thread. Prints the time of a hop per stream, in the engine and as Python calls it,
+and the memory of model and streams.
 """
 
 import argparse
@@ -64,8 +65,14 @@ def main() -> None:
         pool.set_update_percent(k, asked.update_percent)
     everyone = np.ones(size, np.uint8)
     blocks = [np.ascontiguousarray(x[:, k : k + hop]) for k in range(0, x.shape[1], hop)]
-    together, single = [], []
+    pool_of_python = StreamPool(asked.model, size=size, update_percent=asked.update_percent)
+    stream_of_python = Stream(asked.model, update_percent=asked.update_percent)
+    together, single, python_together, python_single = [], [], [], []
     for _ in range(RUNS):
+        python_together.append(
+            microseconds(lambda t: pool_of_python.process(list(blocks[t])), HOPS) / size
+        )
+        python_single.append(microseconds(lambda t: stream_of_python.process(blocks[t][0]), HOPS))
         together.append(microseconds(lambda t: pool.process(blocks[t], everyone), HOPS) / size)
         single.append(microseconds(lambda t: alone.process(blocks[t][0]), HOPS))
     ratios = np.array(together) / np.array(single)
@@ -75,6 +82,12 @@ def main() -> None:
     print(f"a stream alone        {np.median(single):8.2f} us per hop")
     print(f"in a pool of {size:4d}     {np.median(together):8.2f} us per hop and stream")
     print(f"pool over alone       {np.median(ratios):8.3f} (median of {RUNS} runs)")
+    ratios = np.array(python_together) / np.array(python_single)
+    print(
+        f"StreamPool over Stream{np.median(ratios):8.3f} ({np.median(python_together):.2f} and ",
+        end="",
+    )
+    print(f"{np.median(python_single):.2f} us, with what Python adds)")
     print(f"weights               {weights / 1e6:8.3f} MB")
     print(f"one stream            {alone.bytes / 1e3:8.1f} kB")
     print(f"one more in the pool  {more:8.1f} kB")

@@ -95,6 +95,24 @@ def test_a_place_that_was_reset_begins_anew_and_leaves_its_neighbours_alone():
     assert pool.stats(1)["hops"] == 20
 
 
+def test_an_interrupted_call_leaves_counts_in_order(monkeypatch):
+    """Its samples are lost, as those of a `Stream` are, and nothing is made up for them."""
+    bundle, x = random_bundle_of(gru_host((20,)), seed=1), signals(1, 1600)[0]
+    pool = StreamPool(bundle, size=2)
+    inner = StreamPool._without_delay
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StreamPool, "_without_delay", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool.process([x, None])
+    monkeypatch.setattr(StreamPool, "_without_delay", inner)
+    assert pool.stats(0)["hops"] == 10
+    assert len(pool.process([x[:800], None])[0]) == 800
+    assert len(pool.flush(0)) == 160
+
+
 @pytest.mark.parametrize("before", ["samples that wait for a hop", "the end"])
 def test_nothing_of_the_signal_before_is_left_after_a_reset(before):
     bundle = random_bundle_of(gru_host((20,)), seed=1)
@@ -155,7 +173,9 @@ def test_wrong_use_is_refused_and_changes_nothing():
         pool.process(None)
     with pytest.raises(ShapeError, match=r"chunk 1 has shape \(2, 480\), needs \(samples,\)"):
         pool.process([x[0], x])
-    with pytest.raises(ShapeError, match="needs floating point"):
+    with pytest.raises(AttributeError):
+        pool.update_percent = 25  # as of a Stream
+    with pytest.raises(ShapeError, match="process: chunk 1: got .*, needs floating point"):
         pool.process([x[0], ["speech"]])
     for k in (-1, 2, 1.5):
         with pytest.raises(ParameterError, match=r"needs 0 to 1$"):
@@ -191,15 +211,16 @@ def test_a_second_thread_is_refused_and_nothing_is_mixed_up(monkeypatch):
             except StateError as error:
                 met.append(error)
 
-    inner = pool._run
+    inner = StreamPool._run
 
-    def run(only=None):
-        thread = threading.Thread(target=intrude)  # while this one is inside the call
-        thread.start()
-        thread.join()
-        return inner(only)
+    def run(self, only=None):
+        if self is pool:
+            thread = threading.Thread(target=intrude)  # while this one is inside the call
+            thread.start()
+            thread.join()
+        return inner(self, only)
 
-    monkeypatch.setattr(pool, "_run", run)
+    monkeypatch.setattr(StreamPool, "_run", run)
     for got, want in zip(pool.process(list(x)), twin.process(list(x)), strict=True):
         np.testing.assert_array_equal(got, want)
     assert len(met) == 4 and all("another thread is inside a call" in str(e) for e in met)

@@ -63,6 +63,8 @@ class StreamPool:
     >>> pool.reset(0)  # the place is free for another call
     """
 
+    __slots__ = ("_engine", "_fed", "_flushed", "_hop", "_lock", "_spec", "_waiting")
+
     def __init__(
         self,
         model: str | os.PathLike[str] | Bundle = "default",
@@ -84,7 +86,7 @@ class StreamPool:
         self._engine = _ext.Pool(loaded.packed, int(size), isa or "")
         self._hop = self._spec.front_end.hop_length
         self._waiting = [SampleQueue(1) for _ in range(size)]
-        self._fed, self._given = [0] * size, [0] * size
+        self._fed = [0] * size
         self._flushed = [False] * size
         self._lock = threading.Lock()  # held inside the calls that touch the states
         default = self._spec.update_percent.default
@@ -185,7 +187,8 @@ class StreamPool:
 
     def _flush(self, k: int) -> np.ndarray:
         self._check_running("flush", k)
-        missing, parts = self._fed[k] - self._given[k], [np.zeros(0, np.float32)]
+        given = max(self._engine.hops(k) * self._hop - self._spec.delay, 0)
+        missing, parts = self._fed[k] - given, [np.zeros(0, np.float32)]
         while missing > 0:
             self._waiting[k].push(np.zeros((1, self._hop), np.float32))
             part = self._run(k)[k][:missing]
@@ -200,7 +203,7 @@ class StreamPool:
         with self._alone("reset"):
             self._engine.reset(k)
             self._waiting[k].clear()
-            self._fed[k] = self._given[k] = 0
+            self._fed[k] = 0
             self._flushed[k] = False
 
     def stats(self, index: int) -> dict[str, float]:
@@ -248,9 +251,7 @@ class StreamPool:
     def _without_delay(self, k: int, y: np.ndarray) -> np.ndarray:
         """Drop what the engine gives before anything real, when hops were counted already."""
         done = self._engine.hops(k) * self._hop
-        early = min(max(self._spec.delay - (done - len(y)), 0), len(y))
-        self._given[k] += len(y) - early
-        return y[early:]
+        return y[max(self._spec.delay - (done - len(y)), 0) :]
 
     @contextmanager
     def _alone(self, call: str) -> Iterator[None]:
@@ -273,7 +274,7 @@ class StreamPool:
         return int(index)
 
     def _check_chunk(self, k: int, chunk: np.ndarray) -> np.ndarray:
-        x = to_float32("StreamPool.process", chunk)
+        x = to_float32(f"StreamPool.process: chunk {k}", chunk)
         if x.ndim != 1:
             raise ShapeError(
                 f"StreamPool.process: chunk {k} has shape {x.shape}, needs (samples,); give every "
