@@ -1,7 +1,9 @@
 """`wheesht compress`: the bundle it writes, what it says about it, and what it refuses."""
 
+import errno
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import time
@@ -249,6 +251,71 @@ def test_failures_leave_nothing(compress, recordings, tmp_path):
     status, _, err = compress()
     assert status == 1 and "c.wav: cannot be read as audio" in err and err.count("\n") == 1
     assert left_in(tmp_path) == []
+
+
+def test_the_model_itself_is_not_overwritten(compress, model, tmp_path):
+    source = tmp_path / "source.safetensors"
+    source.write_bytes(model.read_bytes())
+    status, _, err = compress("--overwrite", source=source, target="source.safetensors")
+    assert status == 2 and "is MODEL, whose floats would be lost" in err
+    assert source.read_bytes() == model.read_bytes()
+
+
+def test_an_empty_name_is_refused(compress, tmp_path):
+    status, _, err = compress("--name", "")
+    assert status == 2 and "--name" in err and left_in(tmp_path) == []
+
+
+def test_a_model_of_integers_is_refused_with_what_it_was_made_from(compress, tmp_path):
+    status, _, err = compress(source="small-int8")
+    assert status == 2 and err.rstrip().endswith(
+        "give the model of floats that it was made from, small"
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_silence_is_nothing_to_calibrate_on(compress, recordings, tmp_path, value):
+    for path in recordings.iterdir():
+        path.unlink()
+    soundfile.write(recordings / "a.wav", np.full(48000, value), 16000, subtype="FLOAT")
+    status, _, err = compress()
+    assert (status, left_in(tmp_path)) == (2, [])
+    assert "calibrate: nothing but silence; give recordings of noisy speech" in err
+
+
+def test_errors_are_not_measured_on_a_silent_end(compress, recordings):
+    for path in recordings.iterdir():
+        path.unlink()
+    x = np.zeros(64000)
+    x[:48000] = 0.1 * np.random.default_rng(0).standard_normal(48000)
+    soundfile.write(recordings / "a.wav", x, 16000)
+    status, out, _ = compress()
+    assert status == 0 and "errors not measured: the part kept for them is silent" in out
+    assert out.count("not measured") == 6 and "no error" not in out
+    facts = json.loads(compress("--json", "--overwrite")[1])
+    assert facts["report_seconds"] == 0 and facts["below_db"] is None
+
+
+def test_a_pipe_is_no_recording(compress, tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    status, _, err = compress("--calibrate", tmp_path / "pipe.wav")
+    assert status == 2 and "pipe.wav is no regular file" in err
+
+
+def test_a_layer_that_stays_float_is_explained(compress):
+    lines = compress("--layer", "fc_in=f32")[1].splitlines()
+    assert "f32 (s8): the layer stays float; the error is what integers would do to it." in lines
+    assert not any("f32 (s8)" in line for line in compress("--overwrite")[1].splitlines())
+
+
+def test_a_full_disk_is_told_by_the_name_of_the_file(compress, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("wheesht.cli.compress.write_bundle", full)
+    status, _, err = compress()
+    assert (status, left_in(tmp_path)) == (1, [])
+    assert err.strip().endswith("m.safetensors: cannot be written (No space left on device)")
 
 
 @pytest.mark.parametrize("place", ["layer_errors", "input_ranges", "bundle_digest"])

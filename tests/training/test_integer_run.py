@@ -1,5 +1,7 @@
 """Training that goes on from a bundle of integers: it learns, resumes, and ends as one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bundles import integer_bundle
@@ -34,7 +36,8 @@ def start(floats):
     """The tiny model with integers in all layers but one."""
     bundle = integer_bundle(read_bundle(floats), SPEC, reach=3.0)
     path = floats.with_name("tiny-int8.safetensors")
-    write_bundle(path, bundle.spec, bundle.tensors)
+    made = bundle.spec.provenance | {"quantisation": {"method": "by hand"}}
+    write_bundle(path, replace(bundle.spec, provenance=made), bundle.tensors)
     return path
 
 
@@ -62,6 +65,9 @@ def test_it_lowers_the_loss_and_writes_integers(corpus, start, tmp_path, ranges)
     scales = {name for name in after.tensors if name.endswith("_scale")}
     assert scales & moved == (scales if ranges == "learned" else set())
     assert after.spec.provenance["recipe"]["quantize"] == {"ranges": ranges}
+    origin = after.spec.provenance["initial_bundle"]
+    assert (origin["name"], origin["sha256"]) == ("tiny", before.sha256)
+    assert (origin["updates"], origin["quantisation"]) == (4, {"method": "by hand"})
     assert np.all(np.isfinite(ReferenceStream(after).process(np.ones(320))))
 
 

@@ -80,7 +80,7 @@ class FileReader:
         )
         if known.frames <= 0:
             self.close()
-            raise AudioFileError(f"{name}: holds no samples, so there is nothing to enhance")
+            raise AudioFileError(f"{name}: holds no samples")
         check_readable_rate(known.samplerate, name)
         if "(should be" in known.extra_info:  # libsndfile's note when sizes exceed the file
             self.warnings.append(f"{name}: is cut off; what is there was used")
@@ -161,7 +161,7 @@ class RawReader:
                 yield decode(rest[:whole], self._pcm, self.format.channels)
                 rest = rest[whole:]
         if empty:
-            raise AudioFileError(f"{self._name}: holds no samples, so there is nothing to enhance")
+            raise AudioFileError(f"{self._name}: holds no samples")
         if rest or missing:
             self.warnings.append(f"{self._name}: is cut off; what is there was used")
         while missing is not None and self._stream.read(PIPE_READ_BYTES):

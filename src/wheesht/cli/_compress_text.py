@@ -30,7 +30,7 @@ def print_facts(facts: dict[str, Any], model: str) -> None:
     )
     say(
         f"Calibrated on {heard['seconds']:.1f} s of {signals} at P = "
-        f"{facts['update_percent']:g}; errors on {facts['report_seconds']:.1f} s of others."
+        f"{facts['update_percent']:g}; {_heard(facts)}."
     )
     click.echo()
     for line in _table(facts):
@@ -38,6 +38,8 @@ def print_facts(facts: dict[str, Any], model: str) -> None:
     click.echo()
     for line in EXPLANATION:
         click.echo(line)
+    if any(row["dtype"] != row["tried"] for row in facts["layers"]):
+        click.echo("f32 (s8): the layer stays float; the error is what integers would do to it.")
     next_step = shlex.join(["wheesht", "evaluate", model, facts["output"], "--testset", "PATH"])
     say(f"Now compare them: {next_step}")
 
@@ -54,12 +56,13 @@ def _table(facts: dict[str, Any]) -> list[str]:
             row["dtype"] if row["dtype"] == row["tried"] else f"{row['dtype']} ({row['tried']})",
             f"{row['bytes_before']:,}",
             f"{row['bytes_after']:,}",
-            _below(row["below_db"]),
+            _below(row["below_db"], facts),
             f"{100 * row['beyond_range']:.3f} %",
         )
         for row in rows
     ]
-    cells.append(("together", "", "", *(f"{n:,}" for n in size), _below(facts["below_db"]), ""))
+    whole = _below(facts["below_db"], facts)
+    cells.append(("together", "", "", *(f"{n:,}" for n in size), whole, ""))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
@@ -70,8 +73,17 @@ def _table(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def _below(value: float | None) -> str:
-    return "no error" if value is None else f"{value:.1f} dB"
+def _heard(facts: dict[str, Any]) -> str:
+    """Say on how much errors were measured; without any output there is none to be measured."""
+    if not facts["report_seconds"]:
+        return "errors not measured: the part kept for them is silent"
+    return f"errors on {facts['report_seconds']:.1f} s of others"
+
+
+def _below(value: float | None, facts: dict[str, Any]) -> str:
+    if value is None:
+        return "no error" if facts["report_seconds"] else "not measured"
+    return f"{value:.1f} dB"
 
 
 def _sortable(value: float | None) -> float:

@@ -13,7 +13,7 @@ from wheesht.audio.opening import STANDARD
 from wheesht.cli._compress_text import print_facts
 from wheesht.cli._run import progress_bar
 from wheesht.endings import tidy_on_termination
-from wheesht.errors import SpecError
+from wheesht.errors import BundleError, SpecError
 from wheesht.spec.bundle import Bundle, read_bundle, write_bundle
 from wheesht.spec.cost import weight_bytes
 from wheesht.spec.integers import Dtype
@@ -94,7 +94,7 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
 
     \b
     Example:
-      wheesht compress default --int8 -o default-int8.safetensors
+      wheesht compress default-float --int8 -o default-int8.safetensors
     """
     # Imported before anything is written: numpy.random, while it is being imported, drops a Ctrl-C.
     from wheesht.compress.material import synthesised
@@ -107,7 +107,9 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
     if options["minutes"] and not options["recordings"]:
         raise click.UsageError("--minutes is about recordings; name some with --calibrate.")
     bundle = read_bundle(model)
-    name = options["name"] or f"{bundle.spec.name}-int8"
+    if output.exists() and Path(model).exists() and output.samefile(model):
+        raise click.UsageError(f"-o {output} is MODEL, whose floats would be lost; choose another.")
+    name = f"{bundle.spec.name}-int8" if options["name"] is None else options["name"]
     _require_name(name)
     dtypes = _dtypes(bundle, options["layers"])
     with tidy_on_termination():
@@ -117,7 +119,7 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
             paths, minutes = options["recordings"], options["minutes"] or DEFAULT_MINUTES
             material = recorded(paths, minutes) if paths else synthesised()
             done = _compress(bundle, material, dtypes, name, options["update_percent"])
-            write_bundle(partial, done.bundle.spec, done.bundle.tensors)
+            _write(partial, done.bundle, output)
             target.commit()
         finally:
             target.discard()
@@ -126,6 +128,13 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
         click.echo(json.dumps(facts, indent=2))
     else:
         print_facts(facts, model)
+
+
+def _write(partial: Path, bundle: Bundle, output: Path) -> None:
+    try:
+        write_bundle(partial, bundle.spec, bundle.tensors)
+    except OSError as error:
+        raise BundleError(f"{output}: cannot be written ({error.strerror or error})") from error
 
 
 def _require_name(name: str) -> None:

@@ -37,7 +37,7 @@ class LayerError:
         Largest size of its inputs that the integers reach.
     below_db : float or None
         How far the error of the enhanced output is below that output, dB; the less, the more this
-        layer hurts. None where there is no error, or no output.
+        layer hurts. None where there is no error, or nothing to measure it on.
     beyond_range : float
         Share of its inputs that exceed `input_range` and are limited to it, 0 to 1.
     """
@@ -58,7 +58,8 @@ class ErrorReport:
     """Errors of all layers that can be of integers, in the model's order, and of the whole model.
 
     `below_db` is the error of the model with all its integers. `update_percent` is the P of all
-    runs, `seconds` the duration of the signals.
+    runs, `seconds` the duration of the signals whose output is not zero; without any, nothing was
+    measured.
     """
 
     layers: tuple[LayerError, ...]
@@ -151,8 +152,8 @@ def layer_errors(
             LayerError(name, kinds[name], dtype, tried, *sizes, reach, below, beyond[name])
         )
     below, percent = below_db(wanted, run(together)), _percent(bundle.spec, update_percent)
-    seconds = sum(map(len, signals)) / bundle.spec.sample_rate
-    return ErrorReport(tuple(errors), below, percent, seconds)
+    heard = sum(len(x) for x, y in zip(signals, wanted, strict=True) if np.any(y))
+    return ErrorReport(tuple(errors), below, percent, heard / bundle.spec.sample_rate)
 
 
 def below_db(wanted: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> float | None:

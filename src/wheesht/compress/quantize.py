@@ -44,9 +44,10 @@ def integer_spec(bundle: Bundle, dtypes: Mapping[str, Dtype]) -> ModelSpec:
         A layer cannot have that type.
     """
     if bundle.spec.dtype != "f32":
+        source = bundle.spec.provenance.get("quantisation", {}).get("source", {}).get("name")
         raise ParameterError(
             f"model {bundle.spec.name!r}: its layers are {bundle.spec.dtype}, needs f32; give the "
-            f"model of floats that it was made from"
+            f"model of floats that it was made from{f', {source}' if source else ''}"
         )
     known = integer_layers(bundle)
     for name in dtypes:

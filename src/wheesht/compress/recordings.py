@@ -36,7 +36,8 @@ def recorded(paths: Sequence[str | os.PathLike[str]], minutes: float) -> Materia
     Raises
     ------
     ParameterError
-        There is no audio file, or `minutes` is out of range.
+        There is no audio file, one is no regular file, nothing is in them but silence, or `minutes`
+        is out of range.
     AudioFileError
         A file is not found or cannot be read.
 
@@ -54,6 +55,8 @@ def recorded(paths: Sequence[str | os.PathLike[str]], minutes: float) -> Materia
     available = [samples_at(file, SAMPLE_RATE) for file in files]
     counts = fair_shares(available, round(60.0 * minutes * SAMPLE_RATE))
     excerpts = [_excerpt(file, count) for file, count in zip(files, counts, strict=True)]
+    if not any(np.any(np.nan_to_num(x)) for x in excerpts):
+        raise ParameterError("calibrate: nothing but silence; give recordings of noisy speech")
     calibration, held_out = _kept_apart(excerpts)
     return Material(calibration, held_out, {"signals": "recordings", "files": len(files)})
 
@@ -64,11 +67,13 @@ def audio_files(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     Raises
     ------
     ParameterError
-        There is none in a folder.
+        There is none in a folder, or one named is a pipe or a device.
     """
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         own = list(_inside(path)) if path.is_dir() else [path]
+        if path.exists() and not (path.is_dir() or path.is_file()):
+            raise ParameterError(f"calibrate: {path} is no regular file; give recordings")
         if not own:
             known = " ".join(EXTENSIONS)
             raise ParameterError(f"calibrate: no audio files in {path}; looked for {known}")

@@ -18,7 +18,8 @@ FILE_NAME = "checkpoint.pt"
 class Progress:
     """The state of a run: weights, their average, optimiser, and how far it got.
 
-    `dtypes` are those of layers of integers, by name.
+    `dtypes` are those of layers of integers, by name; `origin` is what the new bundle says of the
+    one that the run began from.
     """
 
     step: int
@@ -30,6 +31,7 @@ class Progress:
     best: dict[str, Tensor]
     history: list[dict[str, float]] = field(default_factory=list)
     dtypes: dict[str, str] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(folder: Path, recipe: dict[str, Any], corpus: str, progress: Progress) -> None:

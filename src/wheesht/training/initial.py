@@ -1,5 +1,7 @@
 """The bundle that a training starts from, and which of its layers are of integers."""
 
+from typing import Any
+
 from wheesht.errors import BundleError, ConfigError
 from wheesht.spec.bundle import Bundle, read_bundle
 from wheesht.spec.model_spec import with_dtypes
@@ -21,8 +23,9 @@ def read_initial_bundle(recipe: Recipe) -> Bundle:
         bundle = read_bundle(name)
     except BundleError as error:
         raise BundleError(
-            f"initial_bundle: {error}; it is the result of another recipe, to be made first; a "
-            f"path starts at the folder that the command is called in"
+            f"initial_bundle: {error}; it is the result of another recipe, or of "
+            f"`wheesht compress`, to be made first; a path starts at the folder that the command "
+            f"is called in"
         ) from None
     dtypes, wanted = integer_dtypes(bundle), recipe.quantize.ranges != "none"
     if dtypes and not wanted:
@@ -44,6 +47,16 @@ def read_initial_bundle(recipe: Recipe) -> Bundle:
                 f"{bundle.spec.params} parameters, the recipe's model {spec.params}"
             )
     return bundle
+
+
+def origin_of(bundle: Bundle | None) -> dict[str, Any]:
+    """Return what a bundle made from this one tells of it: its name, sum, training and integers."""
+    if bundle is None:
+        return {}
+    told = bundle.spec.provenance
+    kept = ("updates", "audio_hours_seen", "quantisation", "initial_bundle")
+    own = {key: told[key] for key in kept if key in told}
+    return {"initial_bundle": {"name": bundle.spec.name, "sha256": bundle.sha256, **own}}
 
 
 def integer_dtypes(bundle: Bundle | None) -> dict[str, str]:

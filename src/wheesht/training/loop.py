@@ -26,7 +26,7 @@ from wheesht.spec.model_spec import with_dtypes
 from wheesht.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from wheesht.training.config import Recipe
 from wheesht.training.history import History
-from wheesht.training.initial import integer_dtypes, read_initial_bundle
+from wheesht.training.initial import integer_dtypes, origin_of, read_initial_bundle
 from wheesht.training.material import fingerprint, open_mixers
 from wheesht.training.optimiser import make_optimiser
 from wheesht.training.parallel import Ranks
@@ -90,7 +90,7 @@ class Trainer:
                 f"{self.ranks.count} processes of this run"
             )
         try:  # now, because in the end the whole training would be lost
-            replace(recipe.model.spec(), provenance=self._provenance({}))
+            replace(recipe.model.spec(), provenance=self._provenance({}, {}))
         except SpecError as error:
             raise ConfigError(f"no bundle could hold this recipe; {error}") from None
         with contextlib.ExitStack() as at_failure:
@@ -133,6 +133,7 @@ class Trainer:
             best_step=0,
             best={},
             dtypes=dtypes,
+            origin=origin_of(initial),
         )
         self.network.load_state_dict(self.progress.model)
         self.averaged.load_state_dict(self.progress.average)
@@ -234,10 +235,11 @@ class Trainer:
             return path
         self.averaged.load_state_dict(progress.best or self.averaged.state_dict())
         best = [row for row in progress.history if row["step"] == progress.best_step]
-        export_bundle(self.averaged, path, self._provenance(best[0] if best else {}))
+        told = self._provenance(best[0] if best else {}, progress.origin)
+        export_bundle(self.averaged, path, told)
         return path
 
-    def _provenance(self, scores: dict[str, float]) -> dict[str, Any]:
+    def _provenance(self, scores: dict[str, float], origin: dict[str, Any]) -> dict[str, Any]:
         """Return what the bundle tells of its making; `scores` are those of the best weights."""
         recipe, updates = self.recipe, int(scores.get("step", 0))
         return {
@@ -249,6 +251,7 @@ class Trainer:
             "licence": recipe.data.licence,
             "torch": torch.__version__,
             "numpy": np.__version__,
+            **origin,
         }
 
 
