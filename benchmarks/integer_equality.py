@@ -19,6 +19,7 @@ import numpy as np  # noqa: E402
 from wheesht.bench.signals import speech_like  # noqa: E402
 from wheesht.engine import _ext  # noqa: E402
 from wheesht.engine.pack import pack  # noqa: E402
+from wheesht.errors import BundleError  # noqa: E402
 from wheesht.reference.runner import ReferenceStream  # noqa: E402
 from wheesht.spec.bundle import Bundle, read_bundle  # noqa: E402
 
@@ -84,7 +85,12 @@ def main() -> int:
     parser.add_argument("model", nargs="?", default="default")
     parser.add_argument("--minutes", type=float, default=10.0)
     options = parser.parse_args()
-    bundle = read_bundle(options.model)
+    if not options.minutes > 0:
+        parser.error(f"--minutes: got {options.minutes:g}, needs a number above 0")
+    try:
+        bundle = read_bundle(options.model)
+    except BundleError as error:
+        parser.error(str(error))
     x = speech_like(60.0 * options.minutes).noisy
     pieces, wrong = pieces_of(x, bundle.spec.front_end.hop_length), 0
     print(f"{bundle.spec.name} ({bundle.spec.dtype}), {options.minutes:g} minutes\n")
