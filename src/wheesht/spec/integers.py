@@ -19,7 +19,7 @@ PAIR_LIMIT = 128  # of the sizes of two neighbours: products of a pair then fit 
 PLANE = 128  # an input of 16 bits is PLANE times one integer of 8 bits plus another
 INPUT_LEVELS = {"s8": 127, "s16": 127 * PLANE}  # largest integer of an input, by dtype
 STATE_SCALE = np.array([1.0 / 127])  # of hidden states, which are below 1 in size (Q4)
-MIN_SCALE = 1e-20  # products of two scales, and 1 over one, stay normal floats
+MIN_SCALE = 1e-20  # 1 over one is a normal float, as rounding needs it
 SCALE = "_scale"  # what the name of a scale adds to that of its tensor
 INPUT_SCALE = "input_scale"
 
