@@ -327,10 +327,12 @@ WH_INLINE void int_unit_part(wh_unit_lanes got[INT_GROUP], const int8_t *const b
         for (int v = 0; v < INT_ROWS; ++v) got[u].of[v] = s[u].of[v];
 }
 
-/* The pre-activations of four units from their sums, k being the first one's place. */
 typedef struct {
     wh_unit_lanes x[4], h[4];
 } four_units;
+
+/* Each table below makes the pre-activations of four units from their sums; k is the first one's
+ * place. */
 
 #if WH_VECTOR_BYTES >= 32
 WH_INLINE __m128i load_four(const int32_t *p)
@@ -343,7 +345,7 @@ WH_INLINE __m128i load_four(const int32_t *p)
 /* Of every unit, in this order: r of x, r of h, c of x, c of h. */
 WH_INLINE __m512i add_lanes(const four_units *s)
 {
-    __m512i one[4], two[2]; /* of each row two lanes of x and two of h; first r, c, r, c */
+    __m512i one[4], two[2]; /* quarters hold a row's two sums of x and two of h: r, c, r, c */
     for (int u = 0; u < 4; ++u)
         one[u] = _mm512_add_epi32(_mm512_unpacklo_epi64(s->x[u].of[0], s->h[u].of[0]),
                                   _mm512_unpackhi_epi64(s->x[u].of[0], s->h[u].of[0]));
