@@ -257,7 +257,8 @@ wh_status wh_stream_process(wh_stream *s, const float *in, float *out);
 wh_status wh_stream_process_given(wh_stream *s, const float *in, const uint8_t *given, float *out);
 
 /** Bytes that wh_pool_init() needs, 0 if the model is not valid, n_streams outside
- *  1..WH_MAX_STREAMS or so much memory cannot be. What a hop needs beside its state is there once for all streams. */
+ *  1..WH_MAX_STREAMS or so much memory cannot be. What a hop needs beside its state is there once
+ *  for all streams. */
 size_t wh_pool_bytes(const wh_model *model, int32_t n_streams);
 
 /** Build a pool: streams of one model that are stepped together, so that a weight is read once for
@@ -274,7 +275,7 @@ wh_stream *wh_pool_stream(wh_pool *pool, int32_t index);
 /** Enhance one hop of every stream; what a stream gives are the bits that it gives alone.
  *
  *  @param in, out  for every stream as for wh_stream_process(), or both NULL for a stream that rests;
- *                  what is written for one may be read of itself, not of another
+ *                  out of a stream may be its own in, not that of another
  *  @return WH_OK, WH_ERR_NULL
  *
  *  Real-time safe. */

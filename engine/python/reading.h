@@ -21,13 +21,14 @@ inline __attribute__((always_inline)) void read_all(const std::vector<Piece> &pi
     ReadVector a{}, b{}, c{}, d{};
     for (const Piece &piece : pieces) {
         const ReadVector *p = reinterpret_cast<const ReadVector *>(piece.data);
-        const ReadVector *end = p + piece.bytes / (4 * sizeof *p) * 4;
-        for (; p != end; p += 4) {
+        const ReadVector *end = p + piece.bytes / sizeof *p;
+        for (; end - p >= 4; p += 4) {
             a ^= p[0];
             b ^= p[1];
             c ^= p[2];
             d ^= p[3];
         }
+        for (; p != end; ++p) a ^= *p;
     }
     const ReadVector all = (a ^ b) ^ (c ^ d);
     for (int k = 0; k < 4; ++k) found[k] = all[k];

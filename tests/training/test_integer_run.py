@@ -103,6 +103,17 @@ def test_a_stopped_run_goes_on_to_the_same_bits(corpus, start, tmp_path, monkeyp
     assert resumed.run().read_bytes() == whole.read_bytes()
 
 
+def test_what_no_bundle_could_tell_of_its_origin_is_refused_at_the_start(corpus, start, tmp_path):
+    deep = {"method": "by hand"}
+    for _ in range(14):
+        deep = {"more": deep}
+    bundle, path = read_bundle(start), tmp_path / "deep.safetensors"
+    told = bundle.spec.provenance | {"quantisation": deep}
+    write_bundle(path, replace(bundle.spec, provenance=told), bundle.tensors)
+    with pytest.raises(ConfigError, match="no bundle could hold this recipe"):
+        Trainer(settings(path), corpus, tmp_path / "run", corpus / "cache")
+
+
 def test_validation_judges_what_is_written(corpus, start, tmp_path):
     """The score of the run is that of the bundle, scored again."""
     trainer, path = train(settings(start, optim={"updates": 4}), corpus, tmp_path)

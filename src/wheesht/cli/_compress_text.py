@@ -57,7 +57,7 @@ def _table(facts: dict[str, Any]) -> list[str]:
             f"{row['bytes_before']:,}",
             f"{row['bytes_after']:,}",
             _below(row["below_db"], facts),
-            f"{100 * row['beyond_range']:.3f} %",
+            f"{100 * row['beyond_range']:.3f} %" if facts["report_seconds"] else "not measured",
         )
         for row in rows
     ]

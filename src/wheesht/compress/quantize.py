@@ -1,6 +1,7 @@
 """From a model of floats to the same model of integers, after training."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -44,16 +45,24 @@ def integer_spec(bundle: Bundle, dtypes: Mapping[str, Dtype]) -> ModelSpec:
         A layer cannot have that type.
     """
     if bundle.spec.dtype != "f32":
-        source = bundle.spec.provenance.get("quantisation", {}).get("source", {}).get("name")
         raise ParameterError(
             f"model {bundle.spec.name!r}: its layers are {bundle.spec.dtype}, needs f32; give the "
-            f"model of floats that it was made from{f', {source}' if source else ''}"
+            f"model of floats that it was made from{_named_source(bundle.spec.provenance)}"
         )
     known = integer_layers(bundle)
     for name in dtypes:
         if name not in known:
             raise ParameterError(f"layer: got {name!r}, needs one of {', '.join(known)}")
     return with_dtypes(bundle.spec, dtypes)
+
+
+def _named_source(provenance: Mapping[str, Any]) -> str:
+    """Return the name of the model of floats behind a comma, where that is known."""
+    for told in (provenance, provenance.get("initial_bundle")):
+        match told:
+            case {"quantisation": {"source": {"name": str(name)}}}:
+                return f", {name}"
+    return ""
 
 
 def quantize_bundle(

@@ -55,7 +55,7 @@ def recorded(paths: Sequence[str | os.PathLike[str]], minutes: float) -> Materia
     available = [samples_at(file, SAMPLE_RATE) for file in files]
     counts = fair_shares(available, round(60.0 * minutes * SAMPLE_RATE))
     excerpts = [_excerpt(file, count) for file, count in zip(files, counts, strict=True)]
-    if not any(np.any(np.nan_to_num(x)) for x in excerpts):
+    if not any(np.any(np.isfinite(x) & (x != 0)) for x in excerpts):
         raise ParameterError("calibrate: nothing but silence; give recordings of noisy speech")
     calibration, held_out = _kept_apart(excerpts)
     return Material(calibration, held_out, {"signals": "recordings", "files": len(files)})

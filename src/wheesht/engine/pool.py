@@ -251,7 +251,7 @@ class StreamPool:
     def _without_delay(self, k: int, y: np.ndarray) -> np.ndarray:
         """Drop what the engine gives before anything real, when hops were counted already."""
         done = self._engine.hops(k) * self._hop
-        return y[max(self._spec.delay - (done - len(y)), 0) :]
+        return y[max(self._spec.delay - (done - len(y)), 0) :].copy()  # not a view of all places
 
     @contextmanager
     def _alone(self, call: str) -> Iterator[None]:

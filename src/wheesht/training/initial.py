@@ -54,7 +54,7 @@ def origin_of(bundle: Bundle | None) -> dict[str, Any]:
     if bundle is None:
         return {}
     told = bundle.spec.provenance
-    kept = ("updates", "audio_hours_seen", "quantisation", "initial_bundle")
+    kept = ("updates", "audio_hours_seen", "quantisation")
     own = {key: told[key] for key in kept if key in told}
     return {"initial_bundle": {"name": bundle.spec.name, "sha256": bundle.sha256, **own}}
 

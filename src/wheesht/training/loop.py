@@ -89,10 +89,7 @@ class Trainer:
                 f"optim.batch_size: got {recipe.optim.batch_size}, needs a multiple of the "
                 f"{self.ranks.count} processes of this run"
             )
-        try:  # now, because in the end the whole training would be lost
-            replace(recipe.model.spec(), provenance=self._provenance({}, {}))
-        except SpecError as error:
-            raise ConfigError(f"no bundle could hold this recipe; {error}") from None
+        self._require_a_bundle({})
         with contextlib.ExitStack() as at_failure:
             if self.ranks.is_first:
                 self._lock = FolderLock(folder, StateError)
@@ -138,7 +135,15 @@ class Trainer:
         self.network.load_state_dict(self.progress.model)
         self.averaged.load_state_dict(self.progress.average)
         self.optimiser.load_state_dict(self.progress.optimiser)
+        self._require_a_bundle(self.progress.origin)
         self.updater = Updater(self.network, self.averaged, self.optimiser, recipe, self.ranks)
+
+    def _require_a_bundle(self, origin: dict[str, Any]) -> None:
+        """Refuse now what could not be written in the end, when all training would be lost."""
+        try:
+            replace(self.recipe.model.spec(), provenance=self._provenance({}, origin))
+        except SpecError as error:
+            raise ConfigError(f"no bundle could hold this recipe; {error}") from None
 
     def run(self) -> Path:
         """Train to the end or until validation stops improving; return the bundle's path."""
