@@ -97,19 +97,23 @@ def test_a_place_that_was_reset_begins_anew_and_leaves_its_neighbours_alone():
     assert pool.stats(1)["hops"] == 20
 
 
-def test_an_interrupted_call_leaves_counts_in_order(monkeypatch):
+def test_an_interrupted_call_leaves_counts_in_order():
     """Its samples are lost, as those of a `Stream` are, and nothing is made up for them."""
     bundle, x = random_bundle_of(gru_host((20,)), seed=1), signals(1, 1600)[0]
     pool = StreamPool(bundle, size=2)
-    inner = StreamPool._without_delay
+    engine = pool._engine
 
-    def interrupted(*_):
-        raise KeyboardInterrupt
+    class Interrupted:
+        hops = engine.hops
 
-    monkeypatch.setattr(StreamPool, "_without_delay", interrupted)
+        def process(self, *given):
+            engine.process(*given)
+            raise KeyboardInterrupt
+
+    pool._engine = Interrupted()
     with pytest.raises(KeyboardInterrupt):
         pool.process([x, None])
-    monkeypatch.setattr(StreamPool, "_without_delay", inner)
+    pool._engine = engine
     assert pool.stats(0)["hops"] == 10
     assert len(pool.process([x[:800], None])[0]) == 800
     assert len(pool.flush(0)) == 160

@@ -96,10 +96,6 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
     Example:
       wheesht compress default-float --int8 -o default-int8.safetensors
     """
-    # Imported before anything is written: numpy.random, while it is being imported, drops a Ctrl-C.
-    from wheesht.compress.material import synthesised
-    from wheesht.compress.recordings import recorded
-
     if not integers:
         raise click.UsageError("nothing to do: say how, with --int8.")
     if str(output) == STANDARD or (output.exists() and not output.is_file()):
@@ -112,6 +108,11 @@ def command(model: str, integers: bool, output: Path, as_json: bool, **options: 
     name = f"{bundle.spec.name}-int8" if options["name"] is None else options["name"]
     _require_name(name)
     dtypes = _dtypes(bundle, options["layers"])
+
+    # Imported before anything is written: numpy.random, while it is being imported, drops a Ctrl-C.
+    from wheesht.compress.material import synthesised
+    from wheesht.compress.recordings import recorded
+
     with tidy_on_termination():
         target = AtomicTarget(output, options["overwrite"])
         try:

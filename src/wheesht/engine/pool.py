@@ -154,12 +154,13 @@ class StreamPool:
 
     def _process(self, chunks: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         try:
-            count = f"{len(chunks)} chunks"
+            count = len(chunks)
         except TypeError:
-            count = type(chunks).__name__
-        if count != f"{len(self)} chunks":
+            count = -1
+        if count != len(self):
+            got = f"{count} chunks" if count >= 0 else type(chunks).__name__
             raise ShapeError(
-                f"StreamPool.process: got {count}, needs one for each of the {len(self)} streams, "
+                f"StreamPool.process: got {got}, needs one for each of the {len(self)} streams, "
                 f"None for those that rest"
             )
         taken = [None if chunk is None else self._check_chunk(k, chunk) for k, chunk in
@@ -232,26 +233,28 @@ class StreamPool:
 
     def _run(self, only: int | None = None) -> list[np.ndarray]:
         """Enhance all whole hops that wait, as many streams together as have some."""
-        ready: list[list[np.ndarray]] = [[np.zeros(0, np.float32)] for _ in self._waiting]
-        while True:
-            hops = [len(queue) // self._hop for queue in self._waiting]
-            active = [k for k, n in enumerate(hops) if n and only in (None, k)]
-            if not active:
-                return [np.concatenate(parts) for parts in ready]
-            most = max(ROUND_SAMPLES // (len(self) * self._hop), 1)
-            samples = self._hop * min(most, *(hops[k] for k in active))
-            x = np.zeros((len(self), samples), np.float32)
+        hops = [len(queue) // self._hop for queue in self._waiting]
+        left = [n if only in (None, k) else 0 for k, n in enumerate(hops)]
+        ready = [np.empty(n * self._hop, np.float32) for n in left]
+        # What the engine gives before anything real is dropped.
+        early = [self._missing_delay(k) if n else 0 for k, n in enumerate(left)]
+        most = max(ROUND_SAMPLES // (len(self) * self._hop), 1)
+        while active := [k for k, n in enumerate(left) if n]:
+            count = min(most, *(left[k] for k in active))
+            x = np.zeros((len(self), count * self._hop), np.float32)
             steps = np.zeros(len(self), np.uint8)
             for k in active:
-                x[k], steps[k] = self._waiting[k].take(samples)[0], 1
+                x[k], steps[k] = self._waiting[k].take(count * self._hop)[0], 1
             y = self._engine.process(x, steps)
             for k in active:
-                ready[k].append(self._without_delay(k, y[k]))
+                done = len(ready[k]) - left[k] * self._hop
+                ready[k][done : done + count * self._hop] = y[k]
+                left[k] -= count
+        return [y[n:] for y, n in zip(ready, early, strict=True)]
 
-    def _without_delay(self, k: int, y: np.ndarray) -> np.ndarray:
-        """Drop what the engine gives before anything real, when hops were counted already."""
-        done = self._engine.hops(k) * self._hop
-        return y[max(self._spec.delay - (done - len(y)), 0) :].copy()  # not a view of all places
+    def _missing_delay(self, k: int) -> int:
+        """Return how many samples of a stream's delay are still to come."""
+        return max(self._spec.delay - self._engine.hops(k) * self._hop, 0)
 
     @contextmanager
     def _alone(self, call: str) -> Iterator[None]:
