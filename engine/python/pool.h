@@ -2,13 +2,12 @@
 #ifndef WHEESHT_PYTHON_POOL_H
 #define WHEESHT_PYTHON_POOL_H
 
-#include <atomic>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "busy.h"
 #include "model.h"
 
 // Streams of one model that are stepped together. Calls from two threads at once are refused.
@@ -36,7 +35,7 @@ public:
         Block<float> y = allocate<float>(streams * samples);
         std::memset(y.get(), 0, streams * samples * sizeof(float));
         {
-            Busy busy(*this);
+            Busy busy(in_use_);
             nb::gil_scoped_release unlocked;
             std::vector<const float *> in(streams, nullptr);
             std::vector<float *> out(streams, nullptr);
@@ -54,34 +53,24 @@ public:
         return nb::ndarray<nb::numpy, float, nb::ndim<2>>(data, {streams, samples}, owner);
     }
 
-    void reset(int32_t index) { Busy busy(*this); check(wh_stream_reset(stream(index)), "reset"); }
+    void reset(int32_t index) { Busy busy(in_use_); check(wh_stream_reset(stream(index)), "reset"); }
     void set_update_percent(int32_t index, double percent)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         check(wh_stream_set_update_percent(stream(index), percent), "update_percent");
     }
     void set_min_gain(int32_t index, float gain)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         check(wh_stream_set_min_gain(stream(index), gain), "min_gain");
     }
     std::vector<uint64_t> executed_macs(int32_t index) { return per_layer(index, wh_stream_macs); }
     std::vector<uint64_t> updated_units(int32_t index) { return per_layer(index, wh_stream_updated); }
-    uint64_t hops(int32_t index) { Busy busy(*this); return wh_stream_hops(stream(index)); }
+    uint64_t hops(int32_t index) { Busy busy(in_use_); return wh_stream_hops(stream(index)); }
     std::string isa() const { return wh_stream_isa(wh_pool_stream(pool_, 0)); }
     size_t bytes() const { return bytes_; }
 
 private:
-    struct Busy {
-        explicit Busy(Pool &p) : pool(p)
-        {
-            if (pool.busy_.test_and_set(std::memory_order_acquire))
-                throw std::runtime_error("Pool: in use by another thread; give each its own");
-        }
-        ~Busy() { pool.busy_.clear(std::memory_order_release); }
-        Pool &pool;
-    };
-
     wh_stream *stream(int32_t index)
     {
         wh_stream *s = wh_pool_stream(pool_, index);
@@ -92,7 +81,7 @@ private:
 
     template <class Get> std::vector<uint64_t> per_layer(int32_t index, Get get)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         std::vector<uint64_t> values;
         const wh_stream *s = stream(index);
         for (size_t i = 0; i < model_->layers().size(); ++i)
@@ -105,7 +94,7 @@ private:
     Block<char> memory_;
     size_t bytes_ = 0;
     wh_pool *pool_ = nullptr;
-    std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+    InUse in_use_{"Pool"};
 };
 
 #endif

@@ -5,15 +5,14 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "busy.h"
 #include "model.h"
 
 constexpr const char *kDials[] = {"fixed", "level", "flux"};
@@ -77,7 +76,7 @@ public:
 
     std::unique_ptr<Stream> clone()
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         std::unique_ptr<Stream> copy(new Stream());
         copy->model_ = model_;
         copy->bytes_ = bytes_;
@@ -101,7 +100,7 @@ public:
     {
         Trace seen(static_cast<size_t>(n_layers()) + 1);
         {
-            Busy busy(*this);
+            Busy busy(in_use_);
             wh_stream_set_tap(stream_, Trace::see, &seen);
         }
         const auto stop = [this](void *) noexcept { wh_stream_set_tap(stream_, nullptr, nullptr); };
@@ -110,43 +109,43 @@ public:
         return seen.give_all(x.size() / hop());
     }
 
-    void reset() { Busy busy(*this); check(wh_stream_reset(stream_), "reset"); }
+    void reset() { Busy busy(in_use_); check(wh_stream_reset(stream_), "reset"); }
     void set_update_percent(double percent)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         check(wh_stream_set_update_percent(stream_, percent), "update_percent");
     }
     void set_dial(const std::string &name, double low, double high)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         const wh_dial dial = named<wh_dial>(name, kDials, 3, "dial");
         check(wh_stream_set_dial(stream_, dial, low, high), "dial");
     }
     void set_dial_cap(double percent)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         check(wh_stream_set_dial_cap(stream_, percent), "dial_cap");
     }
     void set_min_gain(float gain)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         check(wh_stream_set_min_gain(stream_, gain), "min_gain");
     }
     void set_gain_band(int32_t first, int32_t count)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         check(wh_stream_set_gain_band(stream_, first, count), "gain_band");
     }
     void set_profiling(bool on)
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         check(wh_stream_set_clock(stream_, on ? now_nanoseconds : nullptr), "profiling");
     }
 
-    std::vector<double> hop_percents() { Busy busy(*this); return hop_percents_; }
+    std::vector<double> hop_percents() { Busy busy(in_use_); return hop_percents_; }
     BytesOut selected()
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         Block<uint8_t> out = allocate<uint8_t>(units_);
         size_t at = 0;
         for (int32_t i = 0; i < n_layers(); ++i) {
@@ -158,7 +157,7 @@ public:
     }
     FloatsOut hidden()
     {
-        Busy busy(*this);
+        Busy busy(in_use_);
         Block<float> out = allocate<float>(units_);
         size_t at = 0;
         for (int32_t i = 0; i < n_layers(); ++i) {
@@ -207,16 +206,6 @@ public:
     }
 
 private:
-    struct Busy {
-        explicit Busy(Stream &s) : stream(s)
-        {
-            if (stream.busy_.test_and_set(std::memory_order_acquire))
-                throw std::runtime_error("Stream: in use by another thread; give each its own");
-        }
-        ~Busy() { stream.busy_.clear(std::memory_order_release); }
-        Stream &stream;
-    };
-
     Stream() = default;
     int32_t n_layers() const { return model_->description().n_layers; }
     size_t hop() const { return static_cast<size_t>(model_->description().hop_length); }
@@ -229,7 +218,7 @@ private:
                         std::to_string(hop()));
         Block<float> y = allocate<float>(x.size()), band_gain = allocate<float>(n);
         {
-            Busy busy(*this);
+            Busy busy(in_use_);
             hop_percents_.resize(n);
             nb::gil_scoped_release unlocked;
             for (size_t t = 0; t < n; ++t) {
@@ -260,7 +249,7 @@ private:
     size_t bytes_ = 0, units_ = 0;
     std::vector<double> hop_percents_; // of the last call
     wh_stream *stream_ = nullptr;
-    std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+    InUse in_use_{"Stream"};
 };
 
 #endif
